@@ -1,0 +1,1 @@
+//! The outside world: HTTP, files, the database, the command line.

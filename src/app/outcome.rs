@@ -1,0 +1,69 @@
+//! What a client is told.
+
+use crate::domain::{Change, Command, CommandId, NoteId, Precondition, Rejection};
+use crate::ports::Refusal;
+
+/// A request to change a note, parsed and validated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteRequest {
+    /// What shall be done.
+    pub command: Command,
+    /// What must hold for it to be done.
+    pub precondition: Precondition,
+    /// The trace that the request belongs to.
+    pub trace_id: Option<String>,
+}
+
+/// What became of a command: its change, or why it was rejected.
+pub type Outcome = Result<Change, Rejection>;
+
+/// A command that is in the log, durably.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submitted {
+    /// How the command is known from now on.
+    pub command_id: CommandId,
+    /// The note that it is about.
+    pub note_id: NoteId,
+    /// What became of it; `None` when that was not known by the deadline. It
+    /// will be applied all the same.
+    pub outcome: Option<Outcome>,
+}
+
+/// Why a write was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// It was refused before it was logged and never takes effect.
+    #[error("writes are refused at the moment: {}", refusal.code())]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// When to try again, in whole seconds from 1 to 60.
+        retry_after_seconds: u64,
+    },
+    /// The command is too large for the log; it never takes effect.
+    #[error("the command takes {bytes} bytes, the limit is {max_bytes}")]
+    TooLarge {
+        /// Its size in the log.
+        bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// It is not known whether the command was logged, so it may take effect.
+    #[error("it is not known whether the write was recorded")]
+    Unclear,
+}
+
+/// Why a read could not be answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The database is away, or did not answer by the deadline, or does not yet
+    /// show a write that was acknowledged.
+    #[error("the note cannot be read at the moment")]
+    Unavailable {
+        /// When to try again, in whole seconds from 1 to 60.
+        retry_after_seconds: u64,
+    },
+    /// The database holds something that this service cannot read.
+    #[error("the note cannot be read")]
+    Internal,
+}

@@ -1,0 +1,87 @@
+//! What may be asked of a note.
+
+use super::{Checked, Note, NoteDraft, NoteId, NotePatch, Version};
+
+/// One request to change one note.
+///
+/// Its contents are [`Checked`]: a command that exists has valid fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Makes a new note; refused when there is one already.
+    Create {
+        /// The note to make.
+        id: NoteId,
+        /// Its fields.
+        draft: Checked<NoteDraft>,
+    },
+    /// Makes a note or replaces every field of the one that is there.
+    Put {
+        /// The note to make or replace.
+        id: NoteId,
+        /// Its fields.
+        draft: Checked<NoteDraft>,
+    },
+    /// Changes the given fields of a note that is there.
+    Patch {
+        /// The note to change.
+        id: NoteId,
+        /// The fields to change. With none given the command still counts as a
+        /// change: the version grows by one.
+        patch: Checked<NotePatch>,
+    },
+    /// Removes a note that is there.
+    Delete {
+        /// The note to remove.
+        id: NoteId,
+    },
+}
+
+impl Command {
+    /// The note that the command is about.
+    #[must_use]
+    pub fn note_id(&self) -> &NoteId {
+        match self {
+            Self::Create { id, .. }
+            | Self::Put { id, .. }
+            | Self::Patch { id, .. }
+            | Self::Delete { id } => id,
+        }
+    }
+
+    /// The kind of command as one lower-case word, for logs and metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Create { .. } => "create",
+            Self::Put { .. } => "put",
+            Self::Patch { .. } => "patch",
+            Self::Delete { .. } => "delete",
+        }
+    }
+}
+
+/// What must hold of the current note for a command to be applied at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Nothing.
+    #[default]
+    None,
+    /// There is no such note (`If-None-Match: *`).
+    MustNotExist,
+    /// There is such a note (`If-Match: *`).
+    MustExist,
+    /// There is such a note, at one of these versions (`If-Match: "3", "4"`).
+    VersionIn(Vec<Version>),
+}
+
+impl Precondition {
+    /// Whether it holds of the current note.
+    #[must_use]
+    pub fn holds(&self, current: Option<&Note>) -> bool {
+        match (self, current) {
+            (Self::None, _) | (Self::MustNotExist, None) | (Self::MustExist, Some(_)) => true,
+            (Self::VersionIn(versions), Some(note)) => versions.contains(&note.version),
+            (Self::MustNotExist, Some(_)) | (Self::MustExist | Self::VersionIn(_), None) => false,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What the application needs of the world, as traits.
+//!
+//! Each port has one small error type that classifies itself: callers ask
+//! `is_transient()` and `code()` and never read a message. Each has an
+//! in-memory adapter in [`crate::adapters::memory`] and one contract suite
+//! (`contract`) that every adapter runs.
+
+mod clock;
+mod command_log;
+mod metrics;
+mod note_ids;
+mod note_store;
+mod query;
+
+pub use clock::Clock;
+pub use command_log::{CommandLog, LogError, Positions, ReadLimit};
+pub use metrics::{Measurement, Metrics, Refusal};
+pub use note_ids::NoteIds;
+pub use note_store::{
+    Batch, Checkpoint, Continuity, Marker, NoteStore, Stamp, StoreError, Stored, Write,
+};
+pub use query::{After, NoteQuery, Page, Sort, SortKey};
+
+#[cfg(test)]
+pub(crate) mod contract;
