@@ -1,1 +1,4 @@
 //! The outside world: HTTP, files, the database, the command line.
+
+pub mod memory;
+pub mod system;
