@@ -99,13 +99,15 @@ pub trait NoteStore: Send + Sync + 'static {
         last: Sequence,
     ) -> Result<Vec<(Sequence, Rejection)>, StoreError>;
 
-    /// Closes the connection. After `Ok` from a store that keeps its data on
-    /// this machine, everything committed is on disk and the next
-    /// [`connect`](Self::connect) answers [`Continuity::Intact`].
+    /// Closes the connection and leaves word for the next
+    /// [`connect`](Self::connect) of a store that keeps its data on this
+    /// machine: with [`Continuity::Intact`] the caller vouches that it found
+    /// nothing missing, so that, everything committed being on disk, that call
+    /// answers the same. With [`Continuity::Suspect`] it will answer that.
     ///
     /// # Errors
     /// When the database did not finish in time. Nothing committed is lost.
-    async fn close(&self) -> Result<(), StoreError>;
+    async fn close(&self, continuity: Continuity) -> Result<(), StoreError>;
 }
 
 /// Whether a database can have lost batches that it had acknowledged.

@@ -199,8 +199,10 @@ impl NoteStore for MemoryStore {
         Ok(range.map(|((_, seq), rejection)| (*seq, *rejection)).collect())
     }
 
-    async fn close(&self) -> Result<(), StoreError> {
-        self.lock().connected = false;
+    async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        state.connected = false;
+        state.crashed |= continuity == Continuity::Suspect;
         Ok(())
     }
 }
