@@ -32,3 +32,5 @@ pub(crate) const LOCK_FILE: &str = "lock";
 
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod model_tests;
