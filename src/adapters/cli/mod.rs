@@ -2,6 +2,7 @@
 
 mod log;
 mod log_record;
+mod log_report;
 
 pub use log::{Finding, LogCommand, LogCommandError};
 
