@@ -1,1 +1,3 @@
 //! The outside world: HTTP, files, the database, the command line.
+
+pub mod settings;
