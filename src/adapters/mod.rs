@@ -3,3 +3,5 @@
 pub mod cli;
 pub mod settings;
 pub mod telemetry;
+pub mod memory;
+pub mod system;

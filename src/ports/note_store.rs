@@ -62,7 +62,10 @@ pub trait NoteStore: Send + Sync + 'static {
     /// As for [`get`](Self::get).
     async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError>;
 
-    /// Applies a batch in one transaction: all of it, or nothing.
+    /// Applies a batch in one transaction: all of it, or nothing. The same
+    /// transaction forgets every marker of that log whose `last`, and every
+    /// trace of a deletion whose sequence, is at or after the old horizon and
+    /// before the new one.
     ///
     /// # Errors
     /// [`StoreError::Moved`] when the checkpoint was not at
@@ -72,8 +75,8 @@ pub trait NoteStore: Send + Sync + 'static {
     /// else.
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// The markers of that log whose `first` is at least `from`, by `first`
-    /// ascending, at most `limit`.
+    /// The markers of that log whose [`Marker::last`] is at least `from`, by
+    /// `last` ascending, at most `limit`.
     ///
     /// # Errors
     /// As for [`get`](Self::get).
@@ -96,20 +99,15 @@ pub trait NoteStore: Send + Sync + 'static {
         last: Sequence,
     ) -> Result<Vec<(Sequence, Rejection)>, StoreError>;
 
-    /// Forgets the markers of that log that end before `before`, and the traces
-    /// of notes deleted by commands before it.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get). It may be repeated.
-    async fn prune(&self, log: LogId, before: Sequence) -> Result<(), StoreError>;
-
-    /// Closes the connection. After `Ok` from a store that keeps its data on
-    /// this machine, everything committed is on disk and the next
-    /// [`connect`](Self::connect) answers [`Continuity::Intact`].
+    /// Closes the connection and leaves word for the next
+    /// [`connect`](Self::connect) of a store that keeps its data on this
+    /// machine: with [`Continuity::Intact`] the caller vouches that it found
+    /// nothing missing, so that, everything committed being on disk, that call
+    /// answers the same. With [`Continuity::Suspect`] it will answer that.
     ///
     /// # Errors
     /// When the database did not finish in time. Nothing committed is lost.
-    async fn close(&self) -> Result<(), StoreError>;
+    async fn close(&self, continuity: Continuity) -> Result<(), StoreError>;
 }
 
 /// Whether a database can have lost batches that it had acknowledged.
@@ -132,6 +130,10 @@ pub struct Checkpoint {
     /// How many batches were committed for this log, repairs included. It grows
     /// with every one, so that no two commits expect the same checkpoint.
     pub commit: u64,
+    /// The first command that healing may look at. It never goes back; markers
+    /// and traces of deletions by commands before it are forgotten in the
+    /// transaction that moves it.
+    pub horizon: Sequence,
 }
 
 /// A transaction to be: the changes of some commands with all they entail.

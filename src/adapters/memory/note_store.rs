@@ -1,0 +1,208 @@
+//! A database in memory that can be told to fail and to forget.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::tables::Tables;
+use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
+use crate::ports::{
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
+};
+
+/// A store that lives as long as the process.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    tables: Tables,
+    /// Every batch in the order of its commit, so that any can be taken out
+    /// again; `None` unless the store was made for that.
+    journal: Option<Vec<Batch>>,
+    connected: bool,
+    outage: bool,
+    crashed: bool,
+    next_commit: Option<CommitFault>,
+}
+
+/// What goes wrong with one commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFault {
+    /// Nothing is applied, and the connection breaks.
+    Before,
+    /// The batch is applied, and the connection breaks before the answer.
+    After,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty store that remembers every batch, for [`crash`](Self::crash).
+    #[must_use]
+    pub fn journaled() -> Self {
+        Self { state: Mutex::new(State { journal: Some(Vec::new()), ..State::default() }) }
+    }
+
+    /// Lets every call fail, or no longer.
+    pub fn set_outage(&self, outage: bool) {
+        let mut state = self.lock();
+        state.outage = outage;
+        state.connected &= !outage;
+    }
+
+    /// Lets the next commit fail.
+    pub fn fail_next_commit(&self, fault: CommitFault) {
+        self.lock().next_commit = Some(fault);
+    }
+
+    /// Breaks the connection and loses every acknowledged batch for which
+    /// `survives` is false, from wherever it stands. Its argument counts the
+    /// batches that are left, from 0. The next connect answers
+    /// [`Continuity::Suspect`].
+    ///
+    /// A store that was not made by [`journaled`](Self::journaled) has nothing
+    /// to take out and loses nothing.
+    pub fn crash(&self, mut survives: impl FnMut(usize) -> bool) {
+        let mut state = self.lock();
+        state.connected = false;
+        state.crashed = true;
+        let Some(journal) = state.journal.take() else { return };
+        let kept: Vec<Batch> = journal
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, batch)| survives(index).then_some(batch))
+            .collect();
+        state.tables = Tables::default();
+        for batch in &kept {
+            state.tables.apply(batch);
+        }
+        state.journal = Some(kept);
+    }
+
+    /// How many acknowledged batches a [`crash`](Self::crash) can choose from.
+    #[must_use]
+    pub fn batches(&self) -> usize {
+        self.lock().journal.as_ref().map_or(0, Vec::len)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connected(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let state = self.lock();
+        if state.connected { Ok(state) } else { Err(StoreError::NotConnected) }
+    }
+}
+
+fn broken() -> StoreError {
+    StoreError::ConnectionFailed("the in-memory store is out".to_owned())
+}
+
+#[async_trait]
+impl NoteStore for MemoryStore {
+    async fn connect(&self) -> Result<Continuity, StoreError> {
+        let mut state = self.lock();
+        if state.outage {
+            return Err(broken());
+        }
+        state.connected = true;
+        Ok(if std::mem::take(&mut state.crashed) {
+            Continuity::Suspect
+        } else {
+            Continuity::Intact
+        })
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.connected().map(drop)
+    }
+
+    async fn version(&self) -> Result<String, StoreError> {
+        drop(self.connected()?);
+        Ok(format!("memory-{}", env!("CARGO_PKG_VERSION")))
+    }
+
+    async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
+        Ok(self.connected()?.tables.notes.get(id).map(|(note, _)| note.clone()))
+    }
+
+    async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
+        let state = self.connected()?;
+        let stored = ids.iter().filter_map(|id| {
+            let note = state.tables.notes.get(id).cloned();
+            let deleted = state.tables.deleted.get(id).copied();
+            let known = note.is_some() || deleted.is_some();
+            known.then(|| Stored { id: id.clone(), note, deleted })
+        });
+        Ok(stored.collect())
+    }
+
+    async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
+        Ok(self.connected()?.tables.query(query))
+    }
+
+    async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError> {
+        Ok(self.connected()?.tables.checkpoints.get(&log).copied())
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut state = self.connected()?;
+        let fault = state.next_commit.take();
+        if fault == Some(CommitFault::Before) {
+            state.connected = false;
+            return Err(broken());
+        }
+        if state.tables.checkpoints.get(&batch.log) != batch.expected.as_ref() {
+            return Err(StoreError::Moved);
+        }
+        state.tables.apply(batch);
+        if let Some(journal) = &mut state.journal {
+            journal.push(batch.clone());
+        }
+        if fault == Some(CommitFault::After) {
+            state.connected = false;
+            return Err(broken());
+        }
+        Ok(())
+    }
+
+    async fn markers(
+        &self,
+        log: LogId,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Marker>, StoreError> {
+        let state = self.connected()?;
+        let range = (log, from)..=(log, Sequence::new(u64::MAX));
+        Ok(state.tables.markers.range(range).take(limit).map(|(_, marker)| *marker).collect())
+    }
+
+    async fn rejections(
+        &self,
+        log: LogId,
+        first: Sequence,
+        last: Sequence,
+    ) -> Result<Vec<(Sequence, Rejection)>, StoreError> {
+        let state = self.connected()?;
+        if first > last {
+            return Ok(Vec::new());
+        }
+        let range = state.tables.rejections.range((log, first)..=(log, last));
+        Ok(range.map(|((_, seq), rejection)| (*seq, *rejection)).collect())
+    }
+
+    async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        state.connected = false;
+        state.crashed |= continuity == Continuity::Suspect;
+        Ok(())
+    }
+}
