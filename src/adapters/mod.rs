@@ -1,7 +1,7 @@
 //! The outside world: HTTP, files, the database, the command line.
 
 pub mod cli;
-pub mod settings;
-pub mod telemetry;
 pub mod memory;
+pub mod settings;
 pub mod system;
+pub mod telemetry;
