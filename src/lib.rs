@@ -14,3 +14,5 @@ pub mod app;
 pub mod domain;
 pub mod ports;
 pub mod runtime;
+pub mod signals;
+pub mod wiring;

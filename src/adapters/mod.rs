@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod http;
 pub mod memory;
+pub mod no_metrics;
 pub mod settings;
 pub mod system;
 pub mod telemetry;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The longest time that a setting may name.
-const MAX_TIME_SPAN: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// The longest time that a setting may name. What shall wait longer says
+/// `never`.
+const MAX_TIME_SPAN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An address to listen on: a name or an IP address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd)]
@@ -40,7 +41,7 @@ impl FromStr for BindAddress {
 }
 
 /// A length of time: seconds (`30`) or a number with a unit (`500ms`, `30s`,
-/// `5m`, `1h`), at most 365 days.
+/// `5m`, `1h`), at most 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub struct TimeSpan(Duration);
 
@@ -69,7 +70,7 @@ impl FromStr for TimeSpan {
             .map(Duration::from_millis)
             .filter(|span| *span <= MAX_TIME_SPAN)
             .map(Self)
-            .ok_or_else(|| format!("{text:?} is longer than 365 days"))
+            .ok_or_else(|| format!("{text:?} is longer than 24 hours"))
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 #[case("500ms", 500)]
 #[case("5m", 300_000)]
 #[case("1h", 3_600_000)]
-#[case("8760h", 31_536_000_000)]
+#[case("24h", 86_400_000)]
 fn times(#[case] text: &str, #[case] milliseconds: u64) {
     assert_eq!(text.parse::<TimeSpan>().unwrap().get(), Duration::from_millis(milliseconds));
 }
@@ -29,7 +29,7 @@ fn times(#[case] text: &str, #[case] milliseconds: u64) {
 #[case("1.5")]
 #[case("1d")]
 #[case("1S")]
-#[case("8761h")]
+#[case("86401")]
 #[case("18446744073709551616")]
 #[case("18446744073709551615h")]
 fn no_times(#[case] text: &str) {
@@ -69,9 +69,9 @@ fn no_sizes(#[case] text: &str) {
 #[test]
 fn never_is_longer_than_any_time() {
     let never: UnavailableTimeout = "never".parse().unwrap();
-    let year: UnavailableTimeout = "8760h".parse().unwrap();
+    let day: UnavailableTimeout = "24h".parse().unwrap();
     assert_eq!(never.get(), None);
-    assert!(never > year);
+    assert!(never > day);
     assert!("Never".parse::<UnavailableTimeout>().is_err());
 }
 

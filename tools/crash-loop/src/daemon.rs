@@ -34,7 +34,8 @@ impl Daemon {
     /// Starts the program on a data folder and a free port.
     pub fn start(program: &Path, data_dir: &Path) -> Result<Self> {
         let mut child = Command::new(program)
-            .args(["--log-json", "--bind-address", "127.0.0.1:0", "--data-dir"])
+            .args(["--log-json", "--log-level", "warn,daybook::wiring=info"])
+            .args(["--bind-address", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
