@@ -16,3 +16,6 @@ pub mod ports;
 pub mod runtime;
 pub mod signals;
 pub mod wiring;
+
+#[cfg(test)]
+mod architecture_tests;
