@@ -4,7 +4,7 @@ use std::env;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, SettingFlags};
 use daybook::adapters::settings::{Settings, Sources};
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 
 fn serve(settings: Settings) -> Result<()> {
     runtime::run(async move {
-        let signals = Signals::take().context("signals cannot be received")?;
+        let signals = Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
         let service = Service::open(settings.clone()).await?;
         let listener = wiring::listen(&settings).await?;
         Ok(service.run(listener, signals.shutdown(EXIT_FAILURE)).await?)
@@ -55,7 +55,7 @@ fn report(outcome: Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if tracing::enabled!(tracing::Level::ERROR) {
-                tracing::error!("{error:#}");
+                tracing::error!("{error}");
             } else {
                 say(&error);
             }
@@ -67,5 +67,5 @@ fn report(outcome: Result<()>) -> ExitCode {
 /// The last resort where nothing is logged. That it cannot be written either is
 /// nothing that anyone could be told.
 fn say(error: &anyhow::Error) {
-    let _ = writeln!(std::io::stderr(), "daybook: {error:#}");
+    let _ = writeln!(std::io::stderr(), "daybook: {error}");
 }

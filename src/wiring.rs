@@ -15,18 +15,24 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
+use crate::adapters::file_log::disk::OsDisk;
+use crate::adapters::file_log::{FileLog, FileLogOptions, OpenError, PayloadFormat, SyncPolicy};
 use crate::adapters::http;
+#[cfg(not(feature = "surreal"))]
+use crate::adapters::memory::MemoryStore;
 use crate::adapters::no_metrics::NoMetrics;
-use crate::adapters::settings::{LogSync, Settings};
+use crate::adapters::settings::{LogFormat, LogSync, Settings};
+#[cfg(feature = "surreal")]
+use crate::adapters::surreal::{SurrealOptions, SurrealStore};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
 use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits};
-use crate::ports::{CommandLog, Continuity, LogError, NoteStore};
+use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
 
-/// Why the service could not start, or did not end well. Messages are whole:
-/// they name what is wrong and hold no other error's message by `source`.
+/// Why the service could not start, or did not end well. Each message says
+/// everything; the sources add nothing to it.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
     /// The data folder is not there and cannot be made, or is no folder.
@@ -39,7 +45,10 @@ pub enum ServiceError {
     },
     /// The command log cannot be opened.
     #[error("{0}")]
-    Log(String),
+    Log(#[from] OpenError),
+    /// The database cannot be used with these settings.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
@@ -83,7 +92,7 @@ impl Service {
     pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
         prepare(&settings.data_dir)?;
         let log = open_log(&settings).await?;
-        let store = make_store(&settings);
+        let store = make_store(&settings)?;
         let ports = Ports {
             log: Arc::clone(&log),
             store: Arc::clone(&store),
@@ -205,19 +214,55 @@ fn app_options(settings: &Settings) -> Options {
     }
 }
 
-async fn open_log(_settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
-    Ok(Arc::new(crate::adapters::memory::MemoryLog::new(crate::domain::LogId::from_uuid(
-        uuid::Uuid::new_v4(),
-    ))))
+/// The folder of the command log.
+#[must_use]
+pub fn log_dir(data_dir: &Path) -> PathBuf {
+    data_dir.join("log")
+}
+
+async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
+    let dir = log_dir(&settings.data_dir);
+    let options = FileLogOptions {
+        format: match settings.command_log_format {
+            LogFormat::Cbor => PayloadFormat::Cbor,
+            LogFormat::Json => PayloadFormat::Json,
+        },
+        sync: match settings.command_log_sync {
+            LogSync::Always => SyncPolicy::Always,
+            LogSync::Interval(span) => SyncPolicy::Interval(span.get()),
+            LogSync::Never => SyncPolicy::Never,
+        },
+        segment_bytes: settings.command_log_segment_bytes.get(),
+        ..FileLogOptions::default()
+    };
+    // It reads the whole log.
+    let opening = spawn_blocking(move || FileLog::open(Arc::new(OsDisk), &dir, options));
+    Ok(Arc::new(opening.await??))
+}
+
+#[cfg(feature = "surreal")]
+fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
+    let options = SurrealOptions {
+        namespace: settings.db_namespace.as_str().to_owned(),
+        database: settings.db_database.as_str().to_owned(),
+        operation_timeout: settings.db_operation_timeout.get(),
+        ..SurrealOptions::new(database_name(settings))
+    };
+    Ok(Arc::new(SurrealStore::new(options)?))
+}
+
+#[cfg(feature = "surreal")]
+fn database_name(settings: &Settings) -> String {
+    settings.db_endpoint.url(&settings.data_dir)
 }
 
 #[cfg(not(feature = "surreal"))]
-fn make_store(_settings: &Settings) -> Arc<dyn NoteStore> {
+fn make_store(_settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
     warn!(
-        "this build has no SurrealDB: notes are kept in memory and built anew from the command \
-         log at every start"
+        "this build has no SurrealDB: DB_ENDPOINT has no effect, notes are kept in memory and \
+         built anew from the command log at every start"
     );
-    Arc::new(crate::adapters::memory::MemoryStore::new())
+    Ok(Arc::new(MemoryStore::new()))
 }
 
 #[cfg(not(feature = "surreal"))]
