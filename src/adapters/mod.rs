@@ -1,6 +1,7 @@
 //! The outside world: HTTP, files, the database, the command line.
 
 pub mod cli;
+pub mod file_log;
 pub mod http;
 pub mod memory;
 pub mod no_metrics;
