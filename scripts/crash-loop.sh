@@ -3,6 +3,9 @@
 #
 #     scripts/crash-loop.sh ROUNDS [--release] [options of the tool, see --help]
 #
+# The service sees the settings of the environment, such as
+# COMMAND_LOG_SEGMENT_BYTES=64KiB for many small segments.
+#
 # Exit code 0 only when nothing was lost, duplicated or out of order.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -37,7 +37,8 @@ fn main() -> ExitCode {
 
 fn serve(settings: Settings) -> Result<()> {
     runtime::run(async move {
-        let signals = Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
+        let signals =
+            Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
         let service = Service::open(settings.clone()).await?;
         let listener = wiring::listen(&settings).await?;
         Ok(service.run(listener, signals.shutdown(EXIT_FAILURE)).await?)

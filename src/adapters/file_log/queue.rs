@@ -142,8 +142,7 @@ impl Worker {
     fn schedule_sync(&mut self) {
         if let SyncPolicy::Interval(interval) = self.options.sync {
             let fresh = || Instant::now() + interval;
-            self.sync_due =
-                self.writer.has_unsynced().then(|| self.sync_due.unwrap_or_else(fresh));
+            self.sync_due = self.writer.has_unsynced().then(|| self.sync_due.unwrap_or_else(fresh));
         }
     }
 

@@ -135,7 +135,11 @@ impl Reader {
     fn nearest(&self, seq: Sequence) -> Option<Mark> {
         let cursor = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
         let mark = self.shared.index().before(seq);
-        cursor.filter(|cursor| cursor.seq <= seq).into_iter().chain(mark).max_by_key(|mark| mark.start)
+        cursor
+            .filter(|cursor| cursor.seq <= seq)
+            .into_iter()
+            .chain(mark)
+            .max_by_key(|mark| mark.start)
     }
 }
 

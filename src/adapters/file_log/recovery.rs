@@ -163,11 +163,7 @@ fn copy(disk: &dyn Disk, from: &Path, offset: u64, to: &Path) -> Result<(), Fail
     }
 }
 
-fn create_first(
-    disk: &dyn Disk,
-    dir: &Path,
-    options: FileLogOptions,
-) -> Result<Segment, Failure> {
+fn create_first(disk: &dyn Disk, dir: &Path, options: FileLogOptions) -> Result<Segment, Failure> {
     let log = LogId::from_uuid(Uuid::new_v4());
     let (format, first) = (options.format, Sequence::FIRST);
     let (path, _file) = create_segment(disk, dir, &SegmentHeader { format, log, first })?;
@@ -196,7 +192,8 @@ fn resume(
     } else {
         // The end of the last proven frame.
         let reader = Reader::new(Arc::clone(&disk), Arc::clone(&shared));
-        let proven = reader.locate(found.proven).map_err(|e| OpenError::Io { detail: e.to_string() })?;
+        let proven =
+            reader.locate(found.proven).map_err(|e| OpenError::Io { detail: e.to_string() })?;
         proven.end.saturating_sub(base)
     };
     let file = disk.open_write(&last.path).map_err(Failure::of("opening", &last.path))?;
