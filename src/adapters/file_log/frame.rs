@@ -184,7 +184,7 @@ mod tests {
             0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
             0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
             8, 7, 6, 5, 4, 3, 2, 1,
-            0x45, 0x46, 0x89, 0x6a,
+            0x4d, 0xde, 0xd2, 0xfb,
         ];
         assert_eq!(header().encode(), expected);
         assert_eq!(SegmentHeader::decode(&expected), Ok(header()));
@@ -197,7 +197,7 @@ mod tests {
         #[rustfmt::skip]
         let expected = [
             3, 0, 0, 0,
-            0, 0, 0, 0,
+            0x10, 0x54, 0x8c, 0xab,
             2, 1, 0, 0, 0, 0, 0, 0,
             1, 1, 0, 0, 0, 0, 0, 0,
             b'a', b'b', b'c',

@@ -29,3 +29,8 @@ pub use options::{FileLogOptions, SyncPolicy};
 
 /// The file that the process which has the log open holds locked.
 pub(crate) const LOCK_FILE: &str = "lock";
+
+#[cfg(test)]
+mod contract_tests;
+#[cfg(test)]
+mod model_tests;

@@ -1,1 +1,3 @@
 //! Contract suites
+
+pub(crate) mod command_log;
