@@ -1,1 +1,3 @@
-//! Contract suites
+//! One suite per port, which every adapter and decorator of it runs.
+
+pub(crate) mod note_store;
