@@ -1,43 +1,130 @@
-//! The service as its adapters see it.
+//! The service as its clients see it.
 
-use tokio::time::Instant;
+use std::sync::Arc;
 
-use super::{Health, ReadError, SubmitError, Submitted, WriteRequest};
+use tokio::time::{Instant, timeout_at};
+
+use super::availability::Availability;
+use super::pending::Pending;
+use super::submit::{Desk, submit, waiting};
+use super::{
+    Applier, Health, Options, Ports, QueueHealth, ReadError, State, SubmitError, Submitted,
+    WriteRequest,
+};
 use crate::domain::{Note, NoteId};
-use crate::ports::{NoteQuery, Page};
+use crate::ports::{NoteQuery, Page, StoreError};
 
-/// The application: everything that can be asked of the service.
-pub struct Daybook {}
+/// Everything that can be asked of the service.
+pub struct Daybook {
+    desk: Arc<Desk>,
+}
 
 impl Daybook {
+    /// The service and its applier, which must be run for anything to be
+    /// applied.
+    #[must_use]
+    pub fn new(ports: Ports, options: Options) -> (Self, Applier) {
+        let desk = Arc::new(Desk {
+            pending: Pending::new(ports.log.positions().last),
+            availability: Availability::new(options.unavailable_after),
+            ports,
+            options,
+        });
+        (Self { desk: Arc::clone(&desk) }, Applier::new(desk))
+    }
+
     /// A new id for a note.
     #[must_use]
     pub fn next_id(&self) -> NoteId {
-        unimplemented!()
+        self.desk.ports.note_ids.next_id()
     }
 
-    /// Logs a command and waits for its outcome until the deadline.
+    /// Logs a command and waits for its outcome until the deadline. `Ok` means
+    /// that the command is as durable as the log makes it and will be judged
+    /// exactly once, also when its outcome was not known in time. Dropping the
+    /// call does not take the command back.
+    ///
+    /// # Errors
+    /// [`SubmitError::Refused`] and [`SubmitError::TooLarge`] mean that it never
+    /// takes effect; after [`SubmitError::Unclear`] it may.
     pub async fn submit(
         &self,
-        _request: WriteRequest,
-        _deadline: Instant,
+        request: WriteRequest,
+        deadline: Instant,
     ) -> Result<Submitted, SubmitError> {
-        unimplemented!()
+        submit(&self.desk, request, deadline).await
     }
 
-    /// One note, with every change acknowledged before this call.
-    pub async fn get(&self, _id: &NoteId, _deadline: Instant) -> Result<Option<Note>, ReadError> {
-        unimplemented!()
+    /// One note, with every change that was acknowledged before this call.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database cannot show that by the deadline.
+    pub async fn get(&self, id: &NoteId, deadline: Instant) -> Result<Option<Note>, ReadError> {
+        self.check_up()?;
+        if let Some(seq) = self.desk.pending.waits_for(id) {
+            let applied = self.desk.pending.applied_upto(seq);
+            timeout_at(deadline, applied).await.map_err(|_| self.unavailable())?;
+        }
+        self.read(self.desk.ports.store.get(id), deadline).await
     }
 
     /// A page of notes as the database has them.
-    pub async fn list(&self, _query: &NoteQuery, _deadline: Instant) -> Result<Page, ReadError> {
-        unimplemented!()
+    ///
+    /// # Errors
+    /// [`ReadError`] when the database does not answer by the deadline.
+    pub async fn list(&self, query: &NoteQuery, deadline: Instant) -> Result<Page, ReadError> {
+        self.check_up()?;
+        self.read(self.desk.ports.store.query(query), deadline).await
     }
 
-    /// How the service is. Never waits.
+    /// How the service is. It is answered from memory: it never waits.
     #[must_use]
     pub fn health(&self) -> Health {
-        unimplemented!()
+        let limits = self.desk.options.queue;
+        let waiting = waiting(&self.desk);
+        let queue = QueueHealth {
+            commands: waiting.commands,
+            max_commands: limits.max_commands,
+            bytes: waiting.bytes,
+            max_bytes: limits.max_bytes,
+        };
+        let state = match self.desk.availability.state() {
+            State::Healthy if queue.is_nearly_full() => {
+                State::Degraded { reason: "the queue is more than 80 % full".to_owned() }
+            }
+            state => state,
+        };
+        Health { state, database: self.desk.availability.database(), queue }
+    }
+
+    fn check_up(&self) -> Result<(), ReadError> {
+        if self.desk.availability.is_up() { Ok(()) } else { Err(self.unavailable()) }
+    }
+
+    fn unavailable(&self) -> ReadError {
+        let retry_after_seconds = self.desk.availability.retry_after_seconds();
+        ReadError::Unavailable { retry_after_seconds }
+    }
+
+    async fn read<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+        deadline: Instant,
+    ) -> Result<T, ReadError> {
+        match timeout_at(deadline, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                tracing::warn!(code = error.code(), %error, "a read failed");
+                Err(if error.is_transient() { self.unavailable() } else { ReadError::Internal })
+            }
+            Err(_) => Err(self.unavailable()),
+        }
+    }
+}
+
+impl QueueHealth {
+    fn is_nearly_full(&self) -> bool {
+        let over = |used: u64, max: u64| u128::from(used) * 5 > u128::from(max) * 4;
+        over(self.commands, self.max_commands) || over(self.bytes, self.max_bytes)
     }
 }

@@ -1,10 +1,38 @@
 //! The use cases: submit a command, apply the log, read notes, tell the health.
+//!
+//! [`Daybook`] is the service as its clients see it. The [`Applier`] is its one
+//! background task: the only writer of the database and the only judge of
+//! commands. They share what is pending and how the database is, nothing else.
 
+mod applier;
+mod attach;
+mod availability;
+mod backoff;
+mod daybook;
+mod heal;
 mod health;
+mod judge;
+mod options;
 mod outcome;
+mod pending;
+mod submit;
 
+pub use applier::{Applier, ApplierError, Step};
+pub use attach::Mismatch;
+pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
+pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{Outcome, ReadError, SubmitError, Submitted, WriteRequest};
 
-mod daybook;
-pub use daybook::Daybook;
+#[cfg(test)]
+mod applier_tests;
+#[cfg(test)]
+mod availability_tests;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod heal_model_tests;
+#[cfg(test)]
+mod heal_tests;
+#[cfg(test)]
+mod submit_tests;

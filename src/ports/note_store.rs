@@ -182,6 +182,16 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// The command that this is the effect of.
+    #[must_use]
+    pub fn seq(&self) -> Sequence {
+        match self {
+            Self::Put { seq, .. } | Self::Delete { seq, .. } => *seq,
+        }
+    }
+}
+
 /// Which command changed something last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {

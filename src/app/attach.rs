@@ -1,0 +1,148 @@
+//! Bringing log and database together: connect, check that they belong
+//! together, heal, and find the place to go on from.
+
+use std::cmp::Ordering;
+
+use tokio::time::Instant;
+
+use super::heal::heal;
+use super::submit::Desk;
+use crate::domain::{LogId, Position, Sequence};
+use crate::ports::{Checkpoint, Continuity, LogError, ReadLimit, StoreError};
+
+/// Where the applier stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor {
+    /// The checkpoint in the database.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// The same place in the log.
+    pub(super) position: Position,
+    /// The first command that healing would look at, by the heal window.
+    pub(super) heal_floor: Sequence,
+    /// Where the log was when that was computed.
+    pub(super) floor_taken_at: u64,
+}
+
+/// Why the applier cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
+impl Failure {
+    /// Whether trying again may help without anyone's doing.
+    pub(super) fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Log(error) => error.is_transient(),
+            Self::Mismatch(_) => false,
+        }
+    }
+}
+
+/// A log and a database that do not have one history. Nothing is applied: going
+/// on would skip acknowledged commands or apply others twice.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// The database is ahead of the log.
+    #[error(
+        "the database has applied command {applied} of log {log}, but this log ends at {last}: \
+         was an older copy of it put back? `daybook log adopt` continues under a new log id"
+    )]
+    PastEnd {
+        /// The log.
+        log: LogId,
+        /// Where the database is.
+        applied: Sequence,
+        /// Where the log ends.
+        last: Sequence,
+    },
+    /// The database is at a command that is another one in this log.
+    #[error(
+        "command {applied} of log {log}, the last one that the database has applied, is not the \
+         command {applied} of this log: was an older copy of it put back and written to? \
+         `daybook log adopt` continues under a new log id"
+    )]
+    OtherHistory {
+        /// The log.
+        log: LogId,
+        /// Where the database is.
+        applied: Sequence,
+    },
+    /// The database is behind the log, and what lies between is gone.
+    #[error(
+        "the database has applied command {applied} of log {log}, but this log starts at {first}: \
+         the commands between are no longer retained. `daybook log adopt` continues under a new \
+         log id"
+    )]
+    Gap {
+        /// The log.
+        log: LogId,
+        /// Where the database is.
+        applied: Sequence,
+        /// Where the log starts.
+        first: Sequence,
+    },
+}
+
+/// Connects to the database. Tells whether it can have lost something.
+pub(super) async fn connect(desk: &Desk) -> Result<(Continuity, String), StoreError> {
+    let started = Instant::now();
+    let continuity = desk.ports.store.connect().await?;
+    let version = desk.ports.store.version().await?;
+    desk.availability.answered(desk.ports.clock.now(), started.elapsed());
+    Ok((continuity, version))
+}
+
+/// Checks that the checkpoint is one of this log.
+pub(super) async fn check_history(
+    desk: &Desk,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(), Failure> {
+    let Some(checkpoint) = checkpoint else { return Ok(()) };
+    let (log, applied) = (desk.ports.log.id(), checkpoint.applied);
+    let positions = desk.ports.log.positions();
+    if applied > positions.last.seq {
+        return Err(Mismatch::PastEnd { log, applied, last: positions.last.seq }.into());
+    }
+    match applied.next().cmp(&positions.first) {
+        Ordering::Less => Err(Mismatch::Gap { log, applied, first: positions.first }.into()),
+        // The command at the checkpoint is no longer retained, but the next is.
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => {
+            // An older copy that was written to since may have grown past the
+            // checkpoint. Its command there was accepted at another time.
+            let limit = ReadLimit { max_commands: 1, max_bytes: 0 };
+            let entries = desk.ports.log.read(applied, limit).await?;
+            let same = entries
+                .first()
+                .is_some_and(|entry| entry.submission.accepted_at == checkpoint.accepted_at);
+            if same { Ok(()) } else { Err(Mismatch::OtherHistory { log, applied }.into()) }
+        }
+    }
+}
+
+/// Heals the database if it may have lost something, and finds the place to go
+/// on from.
+pub(super) async fn resume(
+    desk: &Desk,
+    mut checkpoint: Option<Checkpoint>,
+    continuity: Continuity,
+) -> Result<Cursor, Failure> {
+    let log = &desk.ports.log;
+    let applied = match &checkpoint {
+        Some(checkpoint) => checkpoint.applied,
+        None => log.positions().first.previous(),
+    };
+    let position = log.locate(applied).await?;
+    let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
+    if let (Some(found), Continuity::Suspect) = (checkpoint, continuity) {
+        checkpoint = Some(heal(desk, found, heal_floor).await?);
+    }
+    Ok(Cursor { checkpoint, position, heal_floor, floor_taken_at: position.end })
+}

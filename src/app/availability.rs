@@ -1,0 +1,175 @@
+//! Whether the database is there, and what follows for reads and writes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::{DatabaseHealth, State};
+
+/// The state machine of the service, driven by what calls to the database and
+/// the service's own probe report.
+#[derive(Debug)]
+pub(super) struct Availability {
+    inner: Mutex<Inner>,
+    /// How long writes are accepted while the database is away.
+    unavailable_after: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    reached: bool,
+    connection: Connection,
+    next_attempt: Instant,
+    log_failure: Option<String>,
+    database: DatabaseHealth,
+    /// The state that was logged last.
+    announced: &'static str,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Up,
+    Down {
+        since: Instant,
+        reason: String,
+    },
+    /// It is there, but must not be written to.
+    Barred {
+        reason: String,
+    },
+}
+
+impl Availability {
+    pub(super) fn new(unavailable_after: Option<Duration>) -> Self {
+        let now = Instant::now();
+        let inner = Inner {
+            reached: false,
+            connection: Connection::Down { since: now, reason: "not reached yet".to_owned() },
+            next_attempt: now,
+            log_failure: None,
+            database: DatabaseHealth::default(),
+            announced: State::Starting.name(),
+        };
+        Self { inner: Mutex::new(inner), unavailable_after }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database answered, and took that long.
+    pub(super) fn answered(&self, at: DateTime<Utc>, latency: Duration) {
+        let mut inner = self.lock();
+        inner.database.last_check = Some(at);
+        inner.database.latency = Some(latency);
+    }
+
+    /// The database is connected, belongs to the log and is whole.
+    pub(super) fn up(&self, version: String) {
+        let mut inner = self.lock();
+        inner.reached = true;
+        inner.database.version = Some(version);
+        inner.connection = Connection::Up;
+        self.announce(&mut inner);
+    }
+
+    /// The database cannot be used; the next attempt is after that delay.
+    pub(super) fn down(&self, at: DateTime<Utc>, reason: String, retry_after: Duration) {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        inner.database.last_check = Some(at);
+        inner.next_attempt = now + retry_after;
+        let since = match inner.connection {
+            Connection::Down { since, .. } => since,
+            Connection::Up | Connection::Barred { .. } => now,
+        };
+        inner.connection = Connection::Down { since, reason };
+        self.announce(&mut inner);
+    }
+
+    /// The database and the log must not meet until someone steps in.
+    pub(super) fn barred(&self, reason: String, retry_after: Duration) {
+        let mut inner = self.lock();
+        inner.next_attempt = Instant::now() + retry_after;
+        inner.connection = Connection::Barred { reason };
+        self.announce(&mut inner);
+    }
+
+    /// The log took a command, or why it did not.
+    pub(super) fn log_answered(&self, failure: Option<String>) {
+        let mut inner = self.lock();
+        // Success is the common case: touch nothing then.
+        if failure.is_some() || inner.log_failure.is_some() {
+            inner.log_failure = failure;
+            self.announce(&mut inner);
+        }
+    }
+
+    /// Whether reads can be answered by the database.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.lock().connection, Connection::Up)
+    }
+
+    /// Whether writes are accepted. A failing log is not a reason to refuse
+    /// here: only an attempt can show that it works again.
+    pub(super) fn accepts_writes(&self) -> bool {
+        !matches!(self.connection_state(&self.lock()), State::Unhealthy { .. })
+    }
+
+    /// Whole seconds until it is worth asking again, from 1 to 60.
+    pub(super) fn retry_after_seconds(&self) -> u64 {
+        let wait = self.lock().next_attempt.saturating_duration_since(Instant::now());
+        let rounded_up = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        rounded_up.clamp(1, 60)
+    }
+
+    /// How the service is, the queue left aside.
+    pub(super) fn state(&self) -> State {
+        self.state_of(&self.lock())
+    }
+
+    /// The database as it was found last.
+    pub(super) fn database(&self) -> DatabaseHealth {
+        self.lock().database.clone()
+    }
+
+    fn state_of(&self, inner: &Inner) -> State {
+        match (&inner.log_failure, self.connection_state(inner)) {
+            (Some(reason), _) => State::Unhealthy { reason: reason.clone() },
+            (None, state) => state,
+        }
+    }
+
+    fn connection_state(&self, inner: &Inner) -> State {
+        match &inner.connection {
+            Connection::Up => State::Healthy,
+            Connection::Barred { reason } => State::Unhealthy { reason: reason.clone() },
+            Connection::Down { since, reason } => {
+                let reason = reason.clone();
+                if self.unavailable_after.is_some_and(|limit| since.elapsed() >= limit) {
+                    State::Unhealthy { reason }
+                } else if inner.reached {
+                    State::Degraded { reason }
+                } else {
+                    State::Starting
+                }
+            }
+        }
+    }
+
+    /// Logs a change of state, once.
+    fn announce(&self, inner: &mut Inner) {
+        let state = self.state_of(inner);
+        if inner.announced == state.name() {
+            return;
+        }
+        let (from, to) = (inner.announced, state.name());
+        inner.announced = to;
+        match state.reason() {
+            Some(reason) => tracing::warn!(from, to, reason, "the service changed its state"),
+            None => tracing::info!(from, to, "the service changed its state"),
+        }
+    }
+}

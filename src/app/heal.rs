@@ -1,0 +1,110 @@
+//! Putting back what the database had acknowledged and lost.
+//!
+//! Every batch leaves a marker in its own transaction, so a stretch of log
+//! without a marker is a stretch whose transaction is gone. Its commands are
+//! judged again, in log order, against the notes as they are:
+//!
+//! * A note that was last changed by the same or a later command stays as it is.
+//!   Batches hold whole notes, so a later one that survived has all of it. This
+//!   goes for deletions too, by the trace that they leave. The repair writes the
+//!   note as it is: were that later batch lost one day, the marker of the repair
+//!   would otherwise stand for a note that nothing holds any more.
+//! * Any other note is as it was before the lost batch, because every earlier
+//!   loss was repaired first. Judging gives the same result as the first time.
+//!
+//! The repair is a batch like any other: it leaves a marker, it may be lost
+//! itself, and repeating it changes nothing.
+
+use super::attach::Failure;
+use super::judge::{judge, notes_of};
+use super::submit::Desk;
+use crate::domain::{Entry, Sequence};
+use crate::ports::{Batch, Checkpoint, Marker, Measurement};
+
+/// How many markers are asked for at once.
+const MARKERS_PER_READ: usize = 4096;
+
+/// Compares the markers from `floor` to the checkpoint with the log and applies
+/// again what is missing. Returns the checkpoint after the repairs.
+pub(super) async fn heal(
+    desk: &Desk,
+    mut checkpoint: Checkpoint,
+    floor: Sequence,
+) -> Result<Checkpoint, Failure> {
+    let first = floor.max(checkpoint.horizon).max(desk.ports.log.positions().first);
+    tracing::info!(%first, last = %checkpoint.applied, "comparing the database with the log");
+    let mut from = first;
+    let mut gaps = 0;
+    while let Some(gap) = next_gap(desk, from, checkpoint.applied).await? {
+        checkpoint = repair(desk, checkpoint, gap).await?;
+        gaps += 1;
+        from = gap.last.next();
+    }
+    if gaps > 0 {
+        desk.ports.metrics.record(Measurement::Healed { batches: gaps });
+    }
+    tracing::info!(healed_batches = gaps, "the database has everything it had acknowledged");
+    Ok(checkpoint)
+}
+
+/// The first stretch from `from` to `upto` that no marker covers.
+async fn next_gap(
+    desk: &Desk,
+    mut from: Sequence,
+    upto: Sequence,
+) -> Result<Option<Marker>, Failure> {
+    let log = desk.ports.log.id();
+    while from <= upto {
+        let markers = desk.ports.store.markers(log, from, MARKERS_PER_READ).await?;
+        for marker in &markers {
+            if marker.first > from {
+                return Ok(Some(Marker { first: from, last: marker.first.previous().min(upto) }));
+            }
+            from = from.max(marker.last.next());
+        }
+        if markers.len() < MARKERS_PER_READ {
+            break;
+        }
+    }
+    Ok((from <= upto).then_some(Marker { first: from, last: upto }))
+}
+
+/// Applies the commands of a gap again, in as many transactions as it takes.
+async fn repair(
+    desk: &Desk,
+    mut checkpoint: Checkpoint,
+    gap: Marker,
+) -> Result<Checkpoint, Failure> {
+    let mut restored = 0;
+    let mut left_alone = 0;
+    let mut from = gap.first;
+    while from <= gap.last {
+        let mut entries = desk.ports.log.read(from, desk.options.batch).await?;
+        entries.retain(|entry| entry.seq() <= gap.last);
+        let Some(last) = entries.last().map(Entry::seq) else { break };
+        let stored = desk.ports.store.load(&notes_of(&entries)).await?;
+        let judged = judge(desk.ports.log.id(), &entries, stored);
+        restored += judged.outcomes.len();
+        left_alone += judged.left_alone;
+        let repaired = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+        let batch = Batch {
+            log: desk.ports.log.id(),
+            expected: Some(checkpoint),
+            checkpoint: repaired,
+            marker: Marker { first: from, last },
+            writes: judged.writes,
+            rejections: judged.rejections,
+        };
+        desk.ports.store.commit(&batch).await?;
+        checkpoint = repaired;
+        from = last.next();
+    }
+    tracing::warn!(
+        first = %gap.first,
+        last = %gap.last,
+        restored,
+        left_alone,
+        "the database had lost commands that it had acknowledged; they were applied again"
+    );
+    Ok(checkpoint)
+}

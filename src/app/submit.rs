@@ -1,0 +1,124 @@
+//! The way of a write, up to its outcome.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::availability::Availability;
+use super::pending::Pending;
+use super::{Options, Outcome, Ports, SubmitError, Submitted, WriteRequest};
+use crate::domain::{CommandId, Position, Submission};
+use crate::ports::{LogError, Measurement, Refusal};
+
+/// How long a client waits after the log refused, when nothing tells better.
+const LOG_RETRY_SECONDS: u64 = 5;
+
+/// What [`super::Daybook`] and [`super::Applier`] share.
+pub(super) struct Desk {
+    pub(super) ports: Ports,
+    pub(super) options: Options,
+    pub(super) pending: Pending,
+    pub(super) availability: Availability,
+}
+
+/// Logs a command, durably, and waits for its outcome until the deadline.
+pub(super) async fn submit(
+    desk: &Arc<Desk>,
+    request: WriteRequest,
+    deadline: Instant,
+) -> Result<Submitted, SubmitError> {
+    admit(desk)?;
+    let note_id = request.command.note_id().clone();
+    // A task of its own: when the caller goes away, the command that is already
+    // on its way must still be accounted for.
+    let logged = tokio::spawn(append(Arc::clone(desk), request));
+    let (position, outcome) = match timeout_at(deadline, logged).await {
+        Ok(Ok(logged)) => logged?,
+        Ok(Err(_)) | Err(_) => return Err(SubmitError::Unclear),
+    };
+    let command_id = CommandId { log: desk.ports.log.id(), seq: position.seq };
+    let outcome = timeout_at(deadline, outcome).await.ok().and_then(Result::ok);
+    Ok(Submitted { command_id, note_id, outcome })
+}
+
+/// Takes a place in the queue, or says why there is none.
+fn admit(desk: &Desk) -> Result<(), SubmitError> {
+    if !desk.availability.accepts_writes() {
+        return Err(refused(desk, Refusal::Unavailable));
+    }
+    let limits = desk.options.queue;
+    let waiting = waiting(desk);
+    let free = limits.max_commands.saturating_sub(waiting.commands);
+    if waiting.bytes >= limits.max_bytes || !desk.pending.enter(free) {
+        return Err(refused(desk, Refusal::QueueFull));
+    }
+    Ok(())
+}
+
+async fn append(
+    desk: Arc<Desk>,
+    request: WriteRequest,
+) -> Result<(Position, oneshot::Receiver<Outcome>), SubmitError> {
+    let started = Instant::now();
+    let note_id = request.command.note_id().clone();
+    let submission = Submission {
+        accepted_at: desk.ports.clock.now(),
+        command: request.command,
+        precondition: request.precondition,
+        idempotency: None,
+        principal: None,
+        trace_id: request.trace_id,
+    };
+    match desk.ports.log.append(submission).await {
+        Ok(position) => {
+            let outcome = desk.pending.register(position.seq, note_id);
+            desk.availability.log_answered(None);
+            let took = started.elapsed();
+            desk.ports.metrics.record(Measurement::Appended { seq: position.seq, took });
+            Ok((position, outcome))
+        }
+        Err(error) => {
+            desk.pending.leave();
+            Err(not_logged(&desk, &error))
+        }
+    }
+}
+
+/// What the client is told when the log did not take its command.
+fn not_logged(desk: &Desk, error: &LogError) -> SubmitError {
+    match error {
+        LogError::TooLarge { bytes, max_bytes } => {
+            return SubmitError::TooLarge { bytes: *bytes, max_bytes: *max_bytes };
+        }
+        LogError::Closed => return refused(desk, Refusal::ShuttingDown),
+        _ => {}
+    }
+    tracing::error!(code = error.code(), %error, "a command was not logged");
+    desk.availability.log_answered(Some(error.to_string()));
+    match error {
+        LogError::Full { .. } | LogError::Refused { .. } => refused(desk, Refusal::Disk),
+        _ => SubmitError::Unclear,
+    }
+}
+
+fn refused(desk: &Desk, refusal: Refusal) -> SubmitError {
+    desk.ports.metrics.record(Measurement::Refused(refusal));
+    let retry_after_seconds = match refusal {
+        Refusal::Unavailable | Refusal::QueueFull => desk.availability.retry_after_seconds(),
+        Refusal::Disk | Refusal::ShuttingDown => LOG_RETRY_SECONDS,
+    };
+    SubmitError::Refused { refusal, retry_after_seconds }
+}
+
+/// What waits for the database.
+pub(super) struct Waiting {
+    pub(super) commands: u64,
+    pub(super) bytes: u64,
+}
+
+pub(super) fn waiting(desk: &Desk) -> Waiting {
+    let last = desk.ports.log.positions().last;
+    let since = desk.pending.waiting_since();
+    Waiting { commands: last.seq.since(since.seq), bytes: last.end.saturating_sub(since.end) }
+}
