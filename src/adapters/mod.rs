@@ -6,5 +6,7 @@ pub mod http;
 pub mod memory;
 pub mod no_metrics;
 pub mod settings;
+#[cfg(feature = "surreal")]
+pub mod surreal;
 pub mod system;
 pub mod telemetry;

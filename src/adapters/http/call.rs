@@ -6,7 +6,6 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::Response;
 use tokio::time::Instant;
-use tracing::{Instrument as _, error};
 
 use super::answer;
 use super::options::Deadlines;
@@ -37,24 +36,14 @@ impl FromRequestParts<Arc<Daybook>> for Call {
 }
 
 impl Call {
-    /// Submits a command and answers with what became of it.
-    ///
-    /// The command runs as a task of its own: when the client goes away this
-    /// request is dropped, and a write must not be dropped half way.
+    /// Submits a command and answers with what became of it. When the client
+    /// goes away meanwhile, the command is not taken back.
     pub(super) async fn submit(
         self,
         command: Command,
         precondition: Precondition,
     ) -> Result<Response, Problem> {
-        let Self { daybook, deadline, trace_id } = self;
-        let request = WriteRequest { command, precondition, trace_id: Some(trace_id) };
-        let submission = async move { daybook.submit(request, deadline).await };
-        match tokio::spawn(submission.in_current_span()).await {
-            Ok(submitted) => Ok(answer::written(submitted?)),
-            Err(_) => {
-                error!("a write panicked, it may have been recorded");
-                Err(Problem::outcome_unknown())
-            }
-        }
+        let request = WriteRequest { command, precondition, trace_id: Some(self.trace_id) };
+        Ok(answer::written(self.daybook.submit(request, self.deadline).await?))
     }
 }

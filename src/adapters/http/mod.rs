@@ -36,3 +36,6 @@ mod trace;
 pub use options::{Options, RequestTimeoutError};
 pub use router::router;
 pub use serve::serve;
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use super::call::Call;
 use super::precondition::{self, ReadConditions};
 use super::problem::{Kind, Problem};
 use super::request::{self, IdParameter, Media};
-use crate::domain::Command;
+use crate::domain::{Command, Precondition};
 
 /// An id whose badness is told only after the body was read.
 type Id = Result<IdParameter, Problem>;
@@ -24,7 +24,7 @@ pub(super) async fn create(
     precondition::none(&headers)?;
     let draft = request::draft(&content)?;
     let command = Command::Create { id: call.daybook.next_id(), draft };
-    call.submit(command, crate::domain::Precondition::None).await
+    call.submit(command, Precondition::None).await
 }
 
 /// `GET /v1/notes/{id}`

@@ -9,7 +9,7 @@ use axum::http::header::{
     ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::adapters::http::problem::{InputError, Kind, Problem};
 
@@ -19,7 +19,7 @@ pub(in crate::adapters::http) const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Of a body that is too large, so many more bytes are read and dropped, for so
 /// long. A client that is still sending when the connection is closed gets a
 /// reset instead of the answer.
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES: usize = 8 * 1024 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Which media types a method reads.
@@ -53,7 +53,8 @@ pub(in crate::adapters::http) async fn read(
         Ok(Err(Broken::TooLarge)) => {
             let awaits_go_ahead = headers.contains_key(EXPECT);
             if !awaits_go_ahead {
-                let _ = timeout(LINGER, discard(&mut body)).await;
+                // In vain or not, the answer follows.
+                let _ = timeout_at(by.min(Instant::now() + LINGER), discard(&mut body)).await;
             }
             let detail = format!("A body may have {MAX_BODY_BYTES} bytes.");
             return Err(Problem::new(Kind::ContentTooLarge, detail));

@@ -1,5 +1,7 @@
 //! The members of a JSON object, each taken once and by name.
 
+use std::borrow::Cow;
+
 use super::json::Json;
 use crate::adapters::http::problem::InputError;
 
@@ -43,7 +45,7 @@ impl Fields {
             None => Member::Absent,
             Some(Json::Null) => Member::Null,
             Some(Json::String(text)) => Member::Value(text),
-            Some(other) => self.bad(pointer(name), expected("a string", &other)),
+            Some(other) => self.bad(name, expected("a string", &other)),
         }
     }
 
@@ -53,14 +55,13 @@ impl Fields {
             None => Member::Absent,
             Some(Json::Null) => Member::Null,
             Some(Json::Array(elements)) => self.elements(name, elements),
-            Some(other) => self.bad(pointer(name), expected("an array of strings", &other)),
+            Some(other) => self.bad(name, expected("an array of strings", &other)),
         }
     }
 
-    /// Notes that something is wrong with a member.
-    pub(super) fn bad<T>(&mut self, pointer: String, reason: impl Into<String>) -> Member<T> {
-        self.errors.push(InputError::body(pointer, reason.into()));
-        Member::Bad
+    /// Notes that something is wrong with the member of that name.
+    pub(super) fn refuse(&mut self, name: &str, reason: impl Into<Cow<'static, str>>) {
+        self.errors.push(InputError::body(pointer(name), reason));
     }
 
     /// Ends the reading: every member that was not taken is unknown.
@@ -85,9 +86,14 @@ impl Fields {
         let mut taken = self.members.extract_if(.., |(found, _)| found == name);
         let first = taken.next();
         if taken.count() > 0 {
-            self.errors.push(InputError::body(pointer(name), "is given more than once"));
+            self.refuse(name, "is given more than once");
         }
         first.map(|(_, value)| value)
+    }
+
+    fn bad<T>(&mut self, name: &str, reason: String) -> Member<T> {
+        self.refuse(name, reason);
+        Member::Bad
     }
 
     fn elements(&mut self, name: &'static str, elements: Vec<Json>) -> Member<Vec<String>> {

@@ -18,7 +18,7 @@ pub(in crate::adapters::http) fn draft(body: &[u8]) -> Result<Checked<NoteDraft>
         tags: match fields.strings("tags") {
             Member::Value(tags) => tags,
             Member::Null => {
-                fields.bad::<()>(pointer("tags"), "must be an array of strings, not null");
+                fields.refuse("tags", "must be an array of strings, not null");
                 Vec::new()
             }
             Member::Absent | Member::Bad => Vec::new(),
@@ -33,8 +33,8 @@ pub(in crate::adapters::http) fn draft(body: &[u8]) -> Result<Checked<NoteDraft>
 fn required(fields: &mut Fields, name: &'static str) -> String {
     match fields.string(name) {
         Member::Value(text) => return text,
-        Member::Absent => drop(fields.bad::<()>(pointer(name), "is required")),
-        Member::Null => drop(fields.bad::<()>(pointer(name), "must be a string, not null")),
+        Member::Absent => fields.refuse(name, "is required"),
+        Member::Null => fields.refuse(name, "must be a string, not null"),
         Member::Bad => {}
     }
     String::new()
