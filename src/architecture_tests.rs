@@ -13,22 +13,20 @@ struct Layer {
     folder: &'static str,
     /// Beginnings of paths, whole segments: `a::b` allows `a::b::c`, but not `a`.
     may_use: &'static str,
-    /// Whether the rule holds for test files, too.
-    with_tests: bool,
+    /// What its tests may use beside that; `None` leaves them alone.
+    tests_may_use: Option<&'static str>,
 }
 
 const LAYERS: [Layer; 3] = [
     Layer {
         folder: "src/domain",
-        // The last line is for its tests.
-        may_use: "std serde garde chrono uuid thiserror async_graphql crate::domain \
-                  proptest rstest case",
-        with_tests: true,
+        may_use: "std serde garde chrono uuid thiserror async_graphql crate::domain",
+        tests_may_use: Some("proptest prop rstest case serde_json tokio::test"),
     },
     Layer {
         folder: "src/ports",
         may_use: "std serde chrono uuid thiserror async_trait crate::domain crate::ports",
-        with_tests: false,
+        tests_may_use: None,
     },
     Layer {
         folder: "src/app",
@@ -36,7 +34,7 @@ const LAYERS: [Layer; 3] = [
         may_use: "std serde chrono uuid thiserror async_trait tracing tokio::sync tokio::time \
                   tokio::task tokio::spawn tokio::select crate::domain crate::ports crate::app \
                   backon fastrand",
-        with_tests: false,
+        tests_may_use: None,
     },
 ];
 
@@ -45,20 +43,22 @@ const NEVER: &str = "std::fs std::net std::process std::env tokio::fs tokio::net
                      tokio::io";
 
 /// Not by the domain, which is pure.
-const NEVER_IN_DOMAIN: &str = "std::thread std::io std::time::Instant std::time::SystemTime \
-                               chrono::Utc::now";
+const NEVER_IN_DOMAIN: &str = "std::thread std::io std::time::Instant std::time::SystemTime";
+
+/// What is stamped by ports is not asked for elsewhere, by whatever path.
+const NEVER_CALLED: [&str; 4] = ["Utc::now", "Local::now", "SystemTime::now", "Uuid::new_v4"];
 
 #[test]
 fn dependencies_point_inwards() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut violations = Vec::new();
     for layer in &LAYERS {
-        let files = rust_files(&root.join(layer.folder));
-        assert!(!files.is_empty(), "{} has no sources", layer.folder);
-        for file in files.iter().filter(|file| layer.with_tests || !is_test(file)) {
-            let text = fs::read_to_string(file).unwrap();
+        let files = rust_files(&root.join(layer.folder), false);
+        assert!(files.iter().any(|(_, is_test)| !is_test), "{} has no sources", layer.folder);
+        for (file, is_test) in files {
+            let text = fs::read_to_string(&file).unwrap();
             let name = file.strip_prefix(root).unwrap().display().to_string();
-            violations.extend(check(layer, &name, &text));
+            violations.extend(check(layer, &name, &text, is_test));
         }
     }
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
@@ -67,45 +67,67 @@ fn dependencies_point_inwards() {
 #[test]
 fn anyhow_is_only_in_main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for file in rust_files(&root.join("src")) {
+    for (file, _) in rust_files(&root.join("src"), false) {
         let code = code_of(&fs::read_to_string(&file).unwrap());
         let names_it = paths(&code).iter().any(|(_, path)| within(path, "anyhow"));
         assert!(!names_it || file.ends_with("src/main.rs"), "{} uses anyhow", file.display());
     }
 }
 
-fn is_test(file: &Path) -> bool {
-    let name = file.to_string_lossy();
-    name.ends_with("_tests.rs") || name.ends_with("/tests.rs") || name.contains("/contract/")
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
+/// The files under a folder, each with whether it is only compiled for tests.
+fn rust_files(folder: &Path, is_test: bool) -> Vec<(PathBuf, bool)> {
+    let root = fs::read_to_string(folder.join("mod.rs")).unwrap_or_default();
+    let test_modules = test_modules(&code_of(&root));
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        let module = path.file_stem().unwrap().to_str().unwrap();
+        let is_test = is_test || test_modules.iter().any(|name| name == module);
         if path.is_dir() {
-            files.extend(rust_files(&path));
+            files.extend(rust_files(&path, is_test));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
+            files.push((path, is_test));
         }
     }
     files.sort();
     files
 }
 
+/// The modules that are declared behind a `cfg` with `test` in it.
+fn test_modules(code: &str) -> Vec<String> {
+    let lines = code.lines().zip(code.lines().skip(1));
+    let behind_test = lines.filter(|(attribute, _)| {
+        attribute.starts_with("#[cfg(test)]") || attribute.starts_with("#[cfg(all(test,")
+    });
+    let declared = behind_test.filter_map(|(_, line)| line.split_once("mod "));
+    declared.map(|(_, name)| word_at(name, 0).to_owned()).collect()
+}
+
 /// Every violation in a file, as `file:line: path`.
-fn check(layer: &Layer, file: &str, text: &str) -> Vec<String> {
+fn check(layer: &Layer, file: &str, text: &str, is_test: bool) -> Vec<String> {
     let code = code_of(text);
-    // Tests at the end of a file may use what they like, except in the domain.
-    let end = if layer.with_tests { None } else { code.find("#[cfg(test)]\nmod tests {") };
-    let code = code.get(..end.unwrap_or(code.len())).unwrap();
-    let is_domain = layer.folder == "src/domain";
-    let forbidden = |path: &str| {
-        let begins = |prefixes: &str| prefixes.split(' ').any(|prefix| within(path, prefix));
-        begins(NEVER) || (is_domain && begins(NEVER_IN_DOMAIN)) || !begins(layer.may_use)
+    let tests_from = match code.split_once("#[cfg(test)]\nmod tests {") {
+        _ if is_test => 0,
+        Some((before, _)) => before.lines().count(),
+        None => usize::MAX,
     };
-    let violations = paths(code).into_iter().filter(|(_, path)| forbidden(path));
-    violations.map(|(line, path)| format!("{file}:{line}: {path}")).collect()
+    let is_domain = layer.folder == "src/domain";
+    let forbidden = |(line, path): &(usize, String)| {
+        let begins = |prefixes: &str| prefixes.split(' ').any(|prefix| within(path, prefix));
+        let allowed = match layer.tests_may_use {
+            _ if *line <= tests_from => begins(layer.may_use),
+            Some(more) => begins(layer.may_use) || begins(more),
+            None => return false,
+        };
+        begins(NEVER) || (is_domain && begins(NEVER_IN_DOMAIN)) || !allowed
+    };
+    let imported = paths(&code).into_iter().filter(forbidden);
+    let called =
+        code.lines().zip(1..).filter(|(_, line)| *line <= tests_from).flat_map(|(text, line)| {
+            let calls = NEVER_CALLED.iter().filter(move |call| text.contains(**call));
+            calls.map(move |call| (line, (*call).to_owned()))
+        });
+    imported.chain(called).map(|(line, path)| format!("{file}:{line}: {path}")).collect()
 }
 
 /// Whether a path is `prefix` or lies under it.
@@ -262,7 +284,7 @@ fn code_of(text: &str) -> String {
 mod planted {
     use rstest::rstest;
 
-    use super::{LAYERS, check};
+    use super::{LAYERS, check, test_modules};
 
     const DOMAIN: usize = 0;
     const PORTS: usize = 1;
@@ -275,7 +297,8 @@ mod planted {
     #[case(DOMAIN, "pub(crate) use std::fs;", "std::fs")]
     #[case(DOMAIN, "use std::{fmt, net::TcpStream};", "std::net::TcpStream")]
     #[case(DOMAIN, "use std::time::{Duration, Instant};", "std::time::Instant")]
-    #[case(DOMAIN, "fn f() { chrono::Utc::now(); }", "chrono::Utc::now")]
+    #[case(DOMAIN, "use chrono::Utc;\nfn f() { Utc::now(); }", "Utc::now")]
+    #[case(APP, "let id = uuid::Uuid::new_v4();", "Uuid::new_v4")]
     #[case(DOMAIN, "fn f() -> surrealdb::Result<()> { g() }", "surrealdb::Result")]
     #[case(DOMAIN, "#[cfg(test)]\nmod tests {\n use anyhow::Result;\n}", "anyhow::Result")]
     #[case(PORTS, "use crate::adapters::memory;", "crate::adapters::memory")]
@@ -293,7 +316,7 @@ mod planted {
     #[case(APP, "use anyhow::Context;", "anyhow::Context")]
     fn violations_are_found(#[case] layer: usize, #[case] code: &str, #[case] path: &str) {
         let text = format!("//! A file.\n\n{code}\n");
-        let found = check(&LAYERS[layer], "file.rs", &text);
+        let found = check(&LAYERS[layer], "file.rs", &text, false);
         let named = found.iter().any(|violation| violation.contains(path));
         assert!(
             named && found.iter().all(|violation| violation.starts_with("file.rs:")),
@@ -302,9 +325,26 @@ mod planted {
     }
 
     #[test]
+    fn test_files_may_use_more_but_not_anything() {
+        let text = "use proptest::prelude::*;\nuse tokio::net::TcpListener;\n";
+        let found = |layer: usize, is_test| check(&LAYERS[layer], "f.rs", text, is_test).len();
+        assert_eq!(found(DOMAIN, true), 1);
+        assert_eq!(found(DOMAIN, false), 2);
+        assert_eq!(found(APP, true), 0);
+        assert_eq!(found(APP, false), 2);
+    }
+
+    #[test]
+    fn test_modules_are_told_from_others() {
+        let code = "mod a;\n#[cfg(test)]\nmod b;\n#[cfg(all(test, feature = \"\"))]\n\
+                    pub(crate) mod c;\n#[cfg(feature = \"\")]\nmod d;\n";
+        assert_eq!(test_modules(code), ["b", "c"]);
+    }
+
+    #[test]
     fn a_violation_names_its_line() {
         let text = "//! x\nuse std::fmt;\n\"a\nb\"\nuse axum::Router;\n";
-        assert_eq!(check(&LAYERS[APP], "f.rs", text), ["f.rs:5: axum::Router"]);
+        assert_eq!(check(&LAYERS[APP], "f.rs", text, false), ["f.rs:5: axum::Router"]);
     }
 
     #[rstest]
@@ -315,6 +355,6 @@ mod planted {
     #[case(APP, "use tokio::{sync::watch, time::{Instant, timeout_at}};\ntokio::select! {}")]
     #[case(APP, "use std::collections::HashMap;\n#[cfg(test)]\nmod tests {\n use axum::x;\n}")]
     fn what_is_allowed_passes(#[case] layer: usize, #[case] code: &str) {
-        assert_eq!(check(&LAYERS[layer], "file.rs", code), [""; 0]);
+        assert_eq!(check(&LAYERS[layer], "file.rs", code, false), [""; 0]);
     }
 }

@@ -59,7 +59,8 @@ impl Drop for Model {
 fn run(seed: u64, sync: SyncPolicy) -> Tally {
     let mut rng = fastrand::Rng::with_seed(seed);
     let format = if rng.bool() { PayloadFormat::Json } else { PayloadFormat::Cbor };
-    let options = FileLogOptions { format, sync, segment_bytes: rng.u64(200..3000), ..Default::default() };
+    let options =
+        FileLogOptions { format, sync, segment_bytes: rng.u64(200..3000), ..Default::default() };
     let mut model = Model {
         disk: SimDisk::new(rng.u64(..)),
         rng,
@@ -121,8 +122,10 @@ impl Model {
 
     fn inject_fault(&mut self) {
         use SimOp::{Create, Open, Read, Remove, Rename, SetLen, ShortWrite, Sync, SyncDir, Write};
-        let ops =
-            [Write, Write, ShortWrite, Sync, Sync, Sync, SetLen, SetLen, Create, SyncDir, Rename, Remove, Read, Open];
+        let ops = [
+            Write, Write, ShortWrite, Sync, Sync, Sync, SetLen, SetLen, Create, SyncDir, Rename,
+            Remove, Read, Open,
+        ];
         let op = ops[self.rng.usize(..ops.len())];
         let times = self.rng.u32(1..4);
         self.note(&format!("{op:?} fails {times} times"));
@@ -180,7 +183,8 @@ impl Model {
 
     fn read_somewhere(&mut self) {
         let from = self.rng.usize(..=self.acknowledged.len());
-        let limit = ReadLimit { max_commands: self.rng.usize(1..9), max_bytes: self.rng.u64(..2000) };
+        let limit =
+            ReadLimit { max_commands: self.rng.usize(1..9), max_bytes: self.rng.u64(..2000) };
         let (_, reader) = self.log.as_ref().unwrap();
         match reader.read(Sequence::new(from as u64 + 1), limit) {
             Ok(entries) => {

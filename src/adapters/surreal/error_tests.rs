@@ -31,8 +31,14 @@ async fn errors_are_told_apart() {
     client.query("CREATE checkpoint:a SET applied = 1, accepted_at = time::now(), commits = 1, horizon = 1")
         .await.unwrap().check().unwrap();
     for (text, code) in [
-        ("BEGIN; CREATE marker:a SET first = 1; THROW 'moved'; CREATE marker:b SET first = 1; COMMIT;", "checkpoint-moved"),
-        ("BEGIN; CREATE checkpoint:a; CREATE marker:b SET first = 1; COMMIT;", "transaction-failed"),
+        (
+            "BEGIN; CREATE marker:a SET first = 1; THROW 'moved'; CREATE marker:b SET first = 1; COMMIT;",
+            "checkpoint-moved",
+        ),
+        (
+            "BEGIN; CREATE checkpoint:a; CREATE marker:b SET first = 1; COMMIT;",
+            "transaction-failed",
+        ),
         ("CREATE marker:a SET first = $secret", "transaction-failed"),
         ("CREATE marker:a SET first = 1, second = $secret", "transaction-failed"),
         ("SELEKT", "transaction-failed"),

@@ -99,7 +99,8 @@ async fn a_folder_that_cannot_be_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_goes_on_after_its_timeout() {
-    let hasty = SurrealOptions { operation_timeout: Duration::ZERO, ..SurrealOptions::new("mem://") };
+    let hasty =
+        SurrealOptions { operation_timeout: Duration::ZERO, ..SurrealOptions::new("mem://") };
     let store = store(hasty);
     store.connect().await.unwrap();
     let error = store.commit(&batch(1)).await.unwrap_err();
@@ -151,7 +152,15 @@ async fn records_that_this_service_did_not_write_are_refused() {
             assert!(message.contains(place) && !message.contains("hidden"), "{message}");
         }
     }
-    client.query(format!("DELETE notes; CREATE notes:1 CONTENT {{ {fields} 1 }}").replace("['hidden']", "[]")).await.unwrap().check().unwrap();
+    client
+        .query(
+            format!("DELETE notes; CREATE notes:1 CONTENT {{ {fields} 1 }}")
+                .replace("['hidden']", "[]"),
+        )
+        .await
+        .unwrap()
+        .check()
+        .unwrap();
     let sort = Sort { key: SortKey::CreatedAt, descending: true };
     let query = NoteQuery { author: None, tag: None, sort, limit: 1, after: None };
     let error = store.query(&query).await.unwrap_err();
