@@ -2,7 +2,9 @@
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -35,7 +37,7 @@ pub enum TelemetryError {
     Twice,
 }
 
-/// Sends the log lines of this process to standard error.
+/// Sends the log lines of this process, panics included, to standard error.
 ///
 /// `filter` is a level, which then holds for this crate while all others keep
 /// to warnings, or a filter as `RUST_LOG` has it. The default is `info`.
@@ -51,7 +53,17 @@ pub fn start(style: LogStyle, filter: Option<&str>) -> Result<(), TelemetryError
         LogStyle::Text => subscriber.with_ansi(colour).try_init(),
         LogStyle::Json => subscriber.json().flatten_event(true).with_current_span(false).try_init(),
     }
-    .map_err(|_| TelemetryError::Twice)
+    .map_err(|_| TelemetryError::Twice)?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Panics are log lines like all others. The message is only told where it is a
+/// constant: one that was put together may quote a note.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let message = info.payload().downcast_ref::<&str>().copied().unwrap_or("(not told)");
+    error!(location, panic = message, "a defect: a part of the service panicked");
 }
 
 fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
