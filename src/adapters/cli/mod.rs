@@ -7,6 +7,12 @@
 
 mod args;
 mod flags;
+mod log;
+mod log_record;
 
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE};
 pub use flags::SettingFlags;
+pub use log::{Finding, LogCommand, LogCommandError};
+
+#[cfg(test)]
+mod log_tests;

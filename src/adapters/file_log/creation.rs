@@ -16,18 +16,9 @@ pub(super) fn create_segment(
     header: &SegmentHeader,
 ) -> Result<(PathBuf, Box<dyn DiskFile>), Failure> {
     let path = dir.join(segment::file_name(header.first));
-    let made = write_header(disk, &path, header).and_then(|file| {
-        disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
-        Ok(file)
-    });
-    match made {
-        Ok(file) => Ok((path, file)),
-        Err(failure) => {
-            // Spares the next start a warning; recovery copes with the rest.
-            let _rest = disk.remove(&path);
-            Err(failure)
-        }
-    }
+    let file = write_header(disk, &path, header)?;
+    disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+    Ok((path, file))
 }
 
 /// Makes the segment that the header describes in the place of an empty one of
@@ -57,7 +48,13 @@ fn write_header(
     header: &SegmentHeader,
 ) -> Result<Box<dyn DiskFile>, Failure> {
     let file = disk.create(path).map_err(Failure::of("creating", path))?;
-    write_all_at(&*file, &header.encode(), 0).map_err(Failure::of("writing to", path))?;
-    file.sync_all().map_err(Failure::of("syncing", path))?;
+    let written = write_all_at(&*file, &header.encode(), 0)
+        .map_err(Failure::of("writing to", path))
+        .and_then(|()| file.sync_all().map_err(Failure::of("syncing", path)));
+    if let Err(failure) = written {
+        // Spares the next start a warning; recovery copes with what is left.
+        let _left = disk.remove(path);
+        return Err(failure);
+    }
     Ok(file)
 }

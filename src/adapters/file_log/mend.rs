@@ -63,11 +63,16 @@ fn remove_failed_roll(writer: &Writer) -> Result<(), Failure> {
         return Ok(());
     }
     let path = writer.dir.join(segment::file_name(writer.written.seq.next()));
-    match writer.disk.remove(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Failure::of("removing", &path)(error));
+    match writer.disk.open_read(&path) {
+        Ok(file) => {
+            // Anything with a frame was not made here.
+            if file.len().map_err(Failure::of("reading", &path))? > HEADER_BYTES {
+                return Err(Failure::of("making", &path)(io::ErrorKind::AlreadyExists.into()));
+            }
+            writer.disk.remove(&path).map_err(Failure::of("removing", &path))?;
         }
-        _ => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Failure::of("opening", &path)(error)),
     }
     writer.disk.sync_dir(&writer.dir).map_err(Failure::of("syncing the folder", &writer.dir))
 }

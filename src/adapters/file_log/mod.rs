@@ -33,4 +33,10 @@ pub(crate) const LOCK_FILE: &str = "lock";
 #[cfg(test)]
 mod contract_tests;
 #[cfg(test)]
+mod envelope_tests;
+#[cfg(test)]
+mod log_tests;
+#[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod recovery_tests;

@@ -26,7 +26,8 @@ impl Reader {
         Self { disk, shared, cursor: Mutex::new(None) }
     }
 
-    /// As [`CommandLog::read`](crate::ports::CommandLog::read), blocking.
+    /// As [`CommandLog::read`](crate::ports::CommandLog::read), blocking. What
+    /// lies before a fault is returned; the read that starts with it fails.
     pub(super) fn read(&self, from: Sequence, limit: ReadLimit) -> Result<Vec<Entry>, LogError> {
         let first = self.shared.index().first();
         if from < first {
@@ -35,7 +36,7 @@ impl Reader {
         let mut entries: Vec<Entry> = Vec::new();
         let mut start = 0;
         let mut next = None;
-        self.scan(from, &mut |segment, record| {
+        let scanned = self.scan(from, &mut |segment, record| {
             let position = position(segment, &record);
             if entries.is_empty() {
                 start = segment.base + record.start;
@@ -51,7 +52,10 @@ impl Reader {
             entries.push(Entry { position, submission });
             next = Some(Mark { seq: position.seq.next(), start: position.end });
             Ok(ControlFlow::Continue(()))
-        })?;
+        });
+        if entries.is_empty() {
+            scanned?;
+        }
         if next.is_some() {
             *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = next;
         }

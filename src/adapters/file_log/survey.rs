@@ -9,7 +9,7 @@ use super::disk::{Disk, DiskFile, read_full_at};
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
 use super::frame::{HEADER_BYTES, HeaderDamage, SegmentHeader};
 use super::segment::{self, Record, Role, Scan, Scanner};
-use crate::domain::{LogId, Sequence};
+use crate::domain::{LogId, Sequence, Submission};
 
 /// What a log consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,17 @@ pub(crate) struct Segment {
     pub(crate) bytes: u64,
 }
 
+impl Segment {
+    /// Its last sequence; the one before its first when it has no frames.
+    pub(crate) fn last(&self) -> Sequence {
+        self.next.previous()
+    }
+
+    pub(crate) fn file_name(&self) -> String {
+        segment::file_name(self.first)
+    }
+}
+
 /// What follows the last intact frame of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
@@ -63,7 +74,7 @@ impl Visit<'_> {
     }
 
     /// The contents, decoded.
-    pub(crate) fn submission(&self) -> Result<crate::domain::Submission, Fault> {
+    pub(crate) fn submission(&self) -> Result<Submission, Fault> {
         self.segment.format.decode(self.record.payload).map_err(|error| Fault {
             file: self.segment.path.clone(),
             offset: self.record.start,
