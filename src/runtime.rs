@@ -3,6 +3,7 @@
 use std::io;
 use std::num::NonZero;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 
@@ -13,6 +14,9 @@ pub const WORKER_STACK_BYTES: usize = if cfg!(debug_assertions) { 24 << 20 } els
 /// The fewest worker threads, also on a machine with fewer cores: a worker that
 /// is kept busy by the embedded database must not hold up the others.
 pub const MIN_WORKERS: usize = 4;
+
+/// How long calls that block a thread may take to end once the future has ended.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why the runtime gave no result.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,10 @@ where
         .thread_name("daybook")
         .enable_all()
         .build()?;
-    runtime.block_on(runtime.spawn(future)).map_err(|_| RuntimeError::Panicked)
+    let output = runtime.block_on(runtime.spawn(future)).map_err(|_| RuntimeError::Panicked);
+    // What is still running then has nothing left to say.
+    runtime.shutdown_timeout(SHUTDOWN_PATIENCE);
+    output
 }
 
 #[cfg(test)]

@@ -214,14 +214,8 @@ fn app_options(settings: &Settings) -> Options {
     }
 }
 
-/// The folder of the command log.
-#[must_use]
-pub fn log_dir(data_dir: &Path) -> PathBuf {
-    data_dir.join("log")
-}
-
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
-    let dir = log_dir(&settings.data_dir);
+    let dir = settings.data_dir.join("log");
     let options = FileLogOptions {
         format: match settings.command_log_format {
             LogFormat::Cbor => PayloadFormat::Cbor,

@@ -62,7 +62,7 @@ fn a_folder_without_a_log_is_told() {
     let folder = tempfile::tempdir().unwrap();
     for command in ["status", "cat", "verify"] {
         let output = log(&folder.path().join("none"), &[command]);
-        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert_eq!(output.status.code(), Some(2), "{command}");
         let told = text(&output.stderr);
         assert!(told.contains("none"), "{command}: {told}");
         assert!(!folder.path().join("none").exists(), "nothing is made");

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The program, with nothing of this machine's environment that it would read.
-pub fn daybook(data_dir: &Path) -> Command {
+pub(crate) fn daybook(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
     command.env_clear().env("DATA_DIR", data_dir).env("BIND_ADDRESS", "127.0.0.1:0");
     command.stdin(Stdio::null());
@@ -23,7 +23,7 @@ pub fn daybook(data_dir: &Path) -> Command {
 
 /// Runs the program to its end, which must come by itself.
 #[track_caller]
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let output = read_in_background(child.stdout.take().unwrap());
@@ -33,22 +33,22 @@ pub fn run(command: &mut Command) -> Output {
 }
 
 /// A service under way. Dropping it kills the process.
-pub struct Service {
+pub(crate) struct Service {
     child: Child,
     lines: Receiver<String>,
     /// The address that it listens on.
-    pub address: String,
+    pub(crate) address: String,
     client: Client,
 }
 
 impl Service {
     /// Starts the service and waits until it is ready.
-    pub async fn start(data_dir: &Path) -> Self {
+    pub(crate) async fn start(data_dir: &Path) -> Self {
         Self::start_with(&mut daybook(data_dir)).await
     }
 
     /// The same with a command that was prepared.
-    pub async fn start_with(command: &mut Command) -> Self {
+    pub(crate) async fn start_with(command: &mut Command) -> Self {
         let mut child = command.arg("--log-json").stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (send, lines) = channel();
@@ -67,7 +67,7 @@ impl Service {
 
     /// The next line of the log that is as wanted.
     #[track_caller]
-    pub fn wait_for_line(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for_line(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut told = String::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -95,16 +95,16 @@ impl Service {
     }
 
     /// A request to this service.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
-    pub fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
     /// Creates a note and returns it as it was answered.
-    pub async fn create(&self, title: &str) -> Value {
+    pub(crate) async fn create(&self, title: &str) -> Value {
         let body = json!({"title": title, "content": "x", "author": "ada", "tags": []});
         let created = self.request(Method::POST, "/v1/notes").json(&body).send().await.unwrap();
         assert_eq!(created.status(), StatusCode::CREATED);
@@ -112,7 +112,7 @@ impl Service {
     }
 
     /// Every note that the list shows.
-    pub async fn list(&self) -> Vec<Value> {
+    pub(crate) async fn list(&self) -> Vec<Value> {
         let page: Value =
             self.get("/v1/notes?limit=200").send().await.unwrap().json().await.unwrap();
         assert_eq!(page["next_cursor"], Value::Null);
@@ -120,26 +120,26 @@ impl Service {
     }
 
     /// Kills the process with SIGKILL.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     /// Waits for the end of the process.
     #[track_caller]
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
     }
 
     /// Asks the process to stop, which it must do with exit code 0.
     #[track_caller]
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("TERM");
         assert!(self.wait().success());
     }

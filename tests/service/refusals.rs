@@ -145,7 +145,7 @@ async fn a_corrupt_segment_is_refused_with_its_place() {
 }
 
 /// Flips a bit in the first command of the log and returns its segment.
-pub fn damage(data_dir: &Path) -> PathBuf {
+pub(crate) fn damage(data_dir: &Path) -> PathBuf {
     let segments = fs::read_dir(data_dir.join("log")).unwrap().map(|entry| entry.unwrap().path());
     let mut segments: Vec<PathBuf> = segments
         .filter(|path| path.extension().is_some_and(|extension| extension == "log"))

@@ -4,21 +4,22 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::SettingFlags;
+use super::{LogCommand, SettingFlags};
 use crate::adapters::telemetry::LogStyle;
 
 /// The exit code of a service that could not start or did not end well, and of
 /// a command that found something wrong.
 pub const EXIT_FAILURE: u8 = 1;
 
-/// The exit code after arguments or settings that cannot be used.
+/// The exit code after arguments or settings that cannot be used, and of a
+/// command that found nothing to read.
 pub const EXIT_USAGE: u8 = 2;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  the service was stopped, or the command found nothing wrong
   1  the service could not start or did not end well, or the command found something wrong
-  2  the arguments or settings cannot be used
+  2  the arguments or settings cannot be used, or there is no log that could be read
 
 Every setting can also be given in the environment (--data-dir as DATA_DIR) or in the file
 that --config names (data_dir). Flags win over the environment, the environment over the file.";
@@ -65,6 +66,10 @@ pub enum Command {
     /// Run the service.
     #[command(after_help = EXIT_CODES)]
     Serve(SettingFlags),
+
+    /// Look at the command log, without changing it.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Log(LogCommand),
 }
 
 #[cfg(test)]
@@ -114,6 +119,15 @@ mod tests {
         assert_eq!(cli.log_style(), LogStyle::Json);
         assert_eq!(cli.log_level.as_deref(), Some("debug"));
         assert_eq!(cli.config, Some(PathBuf::from("f.toml")));
+    }
+
+    #[test]
+    fn the_log_commands_take_the_data_folder_anywhere() {
+        for line in ["daybook --data-dir x log status", "daybook log status --data-dir x"] {
+            let cli = parse(line).unwrap();
+            assert!(matches!(cli.command, Some(Command::Log(LogCommand::Status { .. }))));
+            assert_eq!(flags(cli), [("DATA_DIR", "x".to_owned())], "{line}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ macro_rules! settings {
 
 settings! {
     /// The address that the service listens on. Port 0 takes a free one, which
-    /// the first line of the service's log tells.
+    /// the service tells in its log.
     "BIND_ADDRESS" => bind_address: BindAddress = "127.0.0.1:8080",
     accepts "HOST:PORT";
 
