@@ -4,9 +4,11 @@
 //! without a marker is a stretch whose transaction is gone. Its commands are
 //! judged again, in log order, against the notes as they are:
 //!
-//! * A note that was last changed by the same or a later command needs nothing.
+//! * A note that was last changed by the same or a later command stays as it is.
 //!   Batches hold whole notes, so a later one that survived has all of it. This
-//!   goes for deletions too, by the trace that they leave.
+//!   goes for deletions too, by the trace that they leave. The repair writes the
+//!   note as it is: were that later batch lost one day, the marker of the repair
+//!   would otherwise stand for a note that nothing holds any more.
 //! * Any other note is as it was before the lost batch, because every earlier
 //!   loss was repaired first. Judging gives the same result as the first time.
 //!

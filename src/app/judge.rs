@@ -32,7 +32,9 @@ pub(super) fn notes_of(entries: &[Entry]) -> Vec<NoteId> {
 ///
 /// A command is left alone when its note was last changed by that command or by
 /// a later one of the same log. Applying a stretch of log again therefore
-/// changes nothing, and healing puts back only what is missing.
+/// changes nothing, and healing puts back only what is missing. The note is
+/// written as it is all the same: a batch holds every note that its marker
+/// stands for, and does not rely on another batch to be there.
 pub(super) fn judge(log: LogId, entries: &[Entry], stored: Vec<Stored>) -> Judged {
     let mut notes: HashMap<NoteId, Working> =
         stored.into_iter().map(|stored| (stored.id.clone(), Working::of(log, stored))).collect();
@@ -41,6 +43,7 @@ pub(super) fn judge(log: LogId, entries: &[Entry], stored: Vec<Stored>) -> Judge
         let note = notes.entry(entry.note_id().clone()).or_default();
         if note.seq >= entry.seq() {
             judged.left_alone += 1;
+            note.is_written = true;
             continue;
         }
         let outcome = note.apply(entry);
@@ -61,7 +64,7 @@ struct Working {
     note: Option<Note>,
     /// The command of this log that the note reflects last.
     seq: Sequence,
-    changed: bool,
+    is_written: bool,
 }
 
 impl Working {
@@ -72,7 +75,7 @@ impl Working {
         };
         let of_this_log = |stamp: Stamp| (stamp.log == log).then_some(stamp.seq);
         let seq = written.and_then(of_this_log).max(stored.deleted.and_then(of_this_log));
-        Self { note, seq: seq.unwrap_or_default(), changed: false }
+        Self { note, seq: seq.unwrap_or_default(), is_written: false }
     }
 
     fn apply(&mut self, entry: &Entry) -> Outcome {
@@ -85,13 +88,13 @@ impl Working {
         )?;
         self.note = change.note().cloned();
         self.seq = entry.seq();
-        self.changed = true;
+        self.is_written = true;
         Ok(change)
     }
 
     fn into_write(self, id: NoteId) -> Option<Write> {
         let seq = self.seq;
-        self.changed.then_some(match self.note {
+        self.is_written.then_some(match self.note {
             Some(note) => Write::Put { note, seq },
             None => Write::Delete { id, seq },
         })

@@ -23,3 +23,16 @@ pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{Outcome, ReadError, SubmitError, Submitted, WriteRequest};
+
+#[cfg(test)]
+mod applier_tests;
+#[cfg(test)]
+mod availability_tests;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod heal_model_tests;
+#[cfg(test)]
+mod heal_tests;
+#[cfg(test)]
+mod submit_tests;

@@ -46,7 +46,7 @@ impl<T> Checked<T> {
     }
 }
 
-/// Every rule that an input broke, in the order of its fields; never empty.
+/// Every rule that an input broke, ordered by pointer; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Invalid {
     /// One entry per broken rule.

@@ -64,8 +64,8 @@ impl MemoryStore {
 
     /// Breaks the connection and loses every acknowledged batch for which
     /// `survives` is false, from wherever it stands. Its argument counts the
-    /// batches that are left, from 0. The next connect answers
-    /// [`Continuity::Suspect`].
+    /// batches that are left, from 0. From then on connecting answers
+    /// [`Continuity::Suspect`], until the store is closed as intact.
     ///
     /// A store that was not made by [`journaled`](Self::journaled) has nothing
     /// to take out and loses nothing.
@@ -114,11 +114,7 @@ impl NoteStore for MemoryStore {
             return Err(broken());
         }
         state.connected = true;
-        Ok(if std::mem::take(&mut state.crashed) {
-            Continuity::Suspect
-        } else {
-            Continuity::Intact
-        })
+        Ok(if state.crashed { Continuity::Suspect } else { Continuity::Intact })
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -202,7 +198,7 @@ impl NoteStore for MemoryStore {
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
         let mut state = self.lock();
         state.connected = false;
-        state.crashed |= continuity == Continuity::Suspect;
+        state.crashed = continuity == Continuity::Suspect;
         Ok(())
     }
 }

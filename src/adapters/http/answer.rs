@@ -1,0 +1,104 @@
+//! Answers that are not errors.
+
+use axum::Json;
+use axum::http::header::{ETAG, LOCATION};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::etag;
+use super::precondition::Verdict;
+use super::problem::{Kind, Problem};
+use crate::app::Submitted;
+use crate::domain::{Change, Note};
+
+const CONSISTENCY: HeaderName = HeaderName::from_static("daybook-consistency");
+
+/// A note on the wire. Its times are RFC 3339, in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct NoteBody {
+    id: String,
+    title: String,
+    content: String,
+    author: String,
+    tags: Vec<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: u64,
+}
+
+impl From<Note> for NoteBody {
+    fn from(note: Note) -> Self {
+        let Note { id, title, content, author, tags, created_at, updated_at, version } = note;
+        Self {
+            id: id.to_string(),
+            title,
+            content,
+            author,
+            tags,
+            created_at,
+            updated_at,
+            version: version.get(),
+        }
+    }
+}
+
+/// A write that is in the log and not yet in the database.
+#[derive(Serialize)]
+struct PendingBody {
+    id: String,
+    command_id: String,
+    seq: u64,
+    status: &'static str,
+}
+
+/// The answer to a write that was recorded.
+pub(super) fn written(submitted: Submitted) -> Response {
+    match submitted.outcome {
+        Some(Ok(Change::Created(note))) => {
+            let location = location(format!("/v1/notes/{}", note.id.key()));
+            (StatusCode::CREATED, [(LOCATION, location)], with_etag(note)).into_response()
+        }
+        Some(Ok(Change::Updated(note))) => with_etag(note).into_response(),
+        Some(Ok(Change::Deleted)) => StatusCode::NO_CONTENT.into_response(),
+        Some(Err(rejection)) => Problem::from(rejection).into_response(),
+        None => {
+            let Submitted { command_id, note_id, .. } = submitted;
+            let body = PendingBody {
+                id: note_id.to_string(),
+                command_id: command_id.to_string(),
+                seq: command_id.seq.get(),
+                status: "pending",
+            };
+            let location = location(format!("/v1/commands/{command_id}"));
+            (StatusCode::ACCEPTED, [(LOCATION, location)], Json(body)).into_response()
+        }
+    }
+}
+
+/// The answer to a read of a note that is there, with every change that was
+/// acknowledged before.
+pub(super) fn read(note: Note, verdict: Verdict) -> Response {
+    let consistency = [(CONSISTENCY, HeaderValue::from_static("current"))];
+    match verdict {
+        Verdict::Send => (consistency, with_etag(note)).into_response(),
+        Verdict::NotModified => {
+            let etag = [(ETAG, etag::of(note.version))];
+            (StatusCode::NOT_MODIFIED, consistency, etag).into_response()
+        }
+        Verdict::Failed => {
+            let detail = format!("The note is at version {}.", note.version);
+            Problem::new(Kind::PreconditionFailed, detail).into_response()
+        }
+    }
+}
+
+fn with_etag(note: Note) -> impl IntoResponse {
+    ([(ETAG, etag::of(note.version))], Json(NoteBody::from(note)))
+}
+
+/// A path of ids, which hold no character that a URI or a header would not.
+fn location(path: String) -> HeaderValue {
+    HeaderValue::try_from(path).unwrap_or_else(|_| HeaderValue::from_static("/"))
+}

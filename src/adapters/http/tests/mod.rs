@@ -1,0 +1,11 @@
+//! The whole adapter on the real application with in-memory ports.
+
+mod bad_input;
+mod conditions;
+mod deadlines;
+mod harness;
+mod health;
+mod list;
+mod observed;
+mod serving;
+mod writes;

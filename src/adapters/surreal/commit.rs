@@ -1,0 +1,90 @@
+//! A batch as one transaction.
+
+use std::sync::Arc;
+
+use surrealdb::Error;
+use surrealdb::types::{Object, RecordId, Value};
+
+use super::engine::Client;
+use super::error::{classify, finish, is_already_there};
+use super::read::range;
+use super::row;
+use super::statements::COMMIT;
+use crate::domain::{Sequence, Version};
+use crate::ports::{Batch, Stamp, StoreError, Write};
+
+/// Applies the batch.
+///
+/// It is attempted as its notes suggest: those of version 1 are inserted, which
+/// is fast but fails when the record is there, and the others replaced one by
+/// one. When a repair writes a note of version 1 that is there, nothing has
+/// been applied and the batch is attempted again with replacements only. Either
+/// way each note is what the batch says, whatever was there before.
+pub(super) async fn commit(client: Arc<Client>, batch: &Batch) -> Result<(), StoreError> {
+    let advances = batch.expected.is_none_or(|old| old.commit < batch.checkpoint.commit);
+    if !advances {
+        // Snapshot isolation sees no conflict where nothing changes.
+        return Err(StoreError::TransactionFailed("the commit count must grow".to_owned()));
+    }
+    match attempt(Arc::clone(&client), variables(batch, |v| v == Version::FIRST)?).await? {
+        Err(error) if is_already_there(&error) => {
+            attempt(client, variables(batch, |_| false)?).await?.map_err(|e| classify(&e))
+        }
+        outcome => outcome.map_err(|error| classify(&error)),
+    }
+}
+
+/// Runs the transaction in a task of its own: its caller can stop waiting, but
+/// cannot stop it half way.
+async fn attempt(client: Arc<Client>, variables: Object) -> Result<Result<(), Error>, StoreError> {
+    let transaction = async move {
+        let results = client.query(COMMIT).bind(variables).await?;
+        finish(results).map(drop)
+    };
+    tokio::spawn(transaction)
+        .await
+        .map_err(|error| StoreError::Internal(format!("the transaction was aborted: {error}")))
+}
+
+fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, StoreError> {
+    let log = batch.log;
+    let mut created: Vec<Object> = Vec::new();
+    let mut removed: Vec<RecordId> = Vec::new();
+    let mut rows: Vec<Object> = Vec::new();
+    for write in &batch.writes {
+        match write {
+            Write::Put { note, seq } => {
+                let target = if is_new(note.version) { &mut created } else { &mut rows };
+                target.push(row::note_row(note, Stamp { log, seq: *seq })?);
+            }
+            Write::Delete { id, seq } => {
+                removed.push(row::note_id(id));
+                rows.push(row::deletion_row(id, Stamp { log, seq: *seq })?);
+            }
+        }
+    }
+    for (seq, rejection) in &batch.rejections {
+        rows.push(row::rejection_row(log, *seq, *rejection)?);
+    }
+    rows.push(row::marker_row(log, batch.marker)?);
+    let mut checkpoint = row::checkpoint_fields(&batch.checkpoint)?;
+    checkpoint.insert("id", row::checkpoint_id(log));
+    rows.push(checkpoint);
+
+    let expected = batch.expected.as_ref().map(row::checkpoint_fields).transpose()?;
+    let old_horizon = batch.expected.map_or(Sequence::ZERO, |checkpoint| checkpoint.horizon);
+    let new_horizon = batch.checkpoint.horizon;
+    let forgotten_markers = range("marker", log, old_horizon, new_horizon.previous());
+
+    let mut variables = Object::new();
+    variables.insert("checkpoint", row::checkpoint_id(log));
+    variables.insert("expected", expected.map_or(Value::None, Value::Object));
+    variables.insert("created", created);
+    variables.insert("removed", removed);
+    variables.insert("rows", rows);
+    variables.insert("log", log.to_string());
+    variables.insert("old_horizon", row::integer(old_horizon.get())?);
+    variables.insert("new_horizon", row::integer(new_horizon.get())?);
+    variables.insert("forgotten_markers", forgotten_markers);
+    Ok(variables)
+}

@@ -1,0 +1,92 @@
+//! Lists and reads are walks along an index or lookups, never scans or sorts.
+
+use rstest::rstest;
+use surrealdb::types::{Object, Value};
+
+use super::engine::Client;
+use super::statements::{COMMIT, SELECT_RANGE, SELECT_RECORDS};
+use super::{SurrealOptions, SurrealStore, list, read, row};
+use crate::domain::{LogId, NoteId, Sequence};
+use crate::ports::{After, NoteQuery, NoteStore, Sort, SortKey};
+
+async fn connected() -> SurrealStore {
+    let store = SurrealStore::new(SurrealOptions::new("mem://")).unwrap();
+    store.connect().await.unwrap();
+    store
+}
+
+async fn explain(client: &Client, statement: &str, variables: Object) -> String {
+    let mut results = client.query(format!("EXPLAIN {statement}")).bind(variables).await.unwrap();
+    match results.take::<Value>(0).unwrap() {
+        Value::String(plan) => plan,
+        other => panic!("not a plan: {other:?}"),
+    }
+}
+
+fn log() -> LogId {
+    LogId::from_uuid(uuid::Uuid::from_u128(1))
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_walks_along_one_index(
+    #[values(SortKey::CreatedAt, SortKey::UpdatedAt)] key: SortKey,
+    #[values(true, false)] descending: bool,
+    #[values(true, false)] first_page: bool,
+) {
+    let store = connected().await;
+    let client = store.client().unwrap();
+    let after = || After { at: chrono::Utc::now(), id: NoteId::from_key("k").unwrap() };
+    let time = if key == SortKey::CreatedAt { "created" } else { "updated" };
+    let direction = if descending { "direction: Forward" } else { "direction: Backward" };
+    for (author, tag, index) in [
+        (None, None, format!("by_{time}")),
+        (Some("a"), None, format!("by_author_{time}")),
+        (None, Some("t"), format!("by_tag_{time}")),
+        (Some("a"), Some("t"), format!("by_author_{time}")),
+    ] {
+        let query = NoteQuery {
+            author: author.map(str::to_owned),
+            tag: tag.map(str::to_owned),
+            sort: Sort { key, descending },
+            limit: 20,
+            after: (!first_page).then(after),
+        };
+        let plan = explain(&client, &list::statement(&query), list::variables(&query)).await;
+        assert!(plan.contains(&format!("IndexScan [ctx: Db] [index: {index},")), "{plan}");
+        assert!(plan.contains(direction), "{plan}");
+        assert!(!plan.contains("Sort") && !plan.contains("TableScan"), "{plan}");
+        let stops_in_the_index = plan.contains("limit: 21,") && !plan.contains("Filter");
+        assert_eq!(stops_in_the_index, author.is_none() || tag.is_none(), "{plan}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_looked_up_by_id() {
+    let store = connected().await;
+    let client = store.client().unwrap();
+    let mut ids = Object::new();
+    ids.insert("ids", vec![row::checkpoint_id(log())]);
+    let plan = explain(&client, SELECT_RECORDS, ids).await;
+    assert!(!plan.contains("TableScan"), "{plan}");
+    let mut range = Object::new();
+    range.insert("range", read::range("marker", log(), Sequence::ZERO, Sequence::FIRST));
+    range.insert("limit", 7);
+    let plan = explain(&client, SELECT_RANGE, range).await;
+    assert!(plan.contains("RecordIdScan") && plan.contains("limit: 7"), "{plan}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletions_behind_the_horizon_are_found_by_index() {
+    let store = connected().await;
+    let start = COMMIT.find("SELECT VALUE id FROM deletion").unwrap();
+    let length = COMMIT[start..].find(')').unwrap();
+    let mut variables = Object::new();
+    variables.insert("log", log().to_string());
+    variables.insert("old_horizon", 5);
+    variables.insert("new_horizon", 9);
+    let statement = &COMMIT[start..start + length];
+    let plan = explain(&store.client().unwrap(), statement, variables).await;
+    assert!(plan.contains("IndexScan [ctx: Db] [index: by_log_seq,"), "{plan}");
+    assert!(!plan.contains("TableScan"), "{plan}");
+}

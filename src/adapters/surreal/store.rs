@@ -1,0 +1,235 @@
+//! The store: a client, its timeouts, and its life.
+
+use std::future::Future;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::endpoint::Endpoint;
+use super::engine::{self, Client};
+use super::error::classify;
+use super::folder::Folder;
+use super::version::Verdict;
+use super::{SurrealOptions, commit, list, read, schema};
+use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
+use crate::ports::{
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
+};
+
+/// How long connecting waits for another process to let go of the folder.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Notes in an embedded SurrealDB.
+pub struct SurrealStore {
+    options: SurrealOptions,
+    endpoint: Endpoint,
+    /// The client that calls use; `None` while there is no connection.
+    client: RwLock<Option<Arc<Client>>>,
+    /// Held while connecting or closing.
+    life: Mutex<Life>,
+}
+
+struct Life {
+    /// The engine in memory, whose data ends with it.
+    memory: Option<Arc<Client>>,
+    /// Whether this store had an engine on the folder.
+    opened: bool,
+    /// What the database can vouch for, as far as it is known.
+    continuity: Continuity,
+    /// The version that was warned about.
+    warned: Option<String>,
+}
+
+impl SurrealStore {
+    /// A store that is not connected yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Misconfigured`], naming the setting.
+    pub fn new(options: SurrealOptions) -> Result<Self, StoreError> {
+        let endpoint = Endpoint::parse(&options.endpoint)?;
+        for (setting, value) in
+            [("DB_NAMESPACE", &options.namespace), ("DB_DATABASE", &options.database)]
+        {
+            if value.is_empty() {
+                return Err(StoreError::Misconfigured(format!("{setting}: it must not be empty")));
+            }
+        }
+        let life =
+            Life { memory: None, opened: false, continuity: Continuity::Intact, warned: None };
+        Ok(Self { options, endpoint, client: RwLock::new(None), life: Mutex::new(life) })
+    }
+
+    pub(super) fn client(&self) -> Result<Arc<Client>, StoreError> {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        client.clone().ok_or(StoreError::NotConnected)
+    }
+
+    fn replace_client(&self, client: Option<Arc<Client>>) -> Option<Arc<Client>> {
+        let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, client)
+    }
+
+    async fn within<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let after = self.options.operation_timeout;
+        timeout(after, call).await.unwrap_or(Err(StoreError::Timeout { operation, after }))
+    }
+
+    async fn connect_to_memory(&self, life: &mut Life) -> Result<Continuity, StoreError> {
+        let client = match &life.memory {
+            // Another connection would be another, empty database.
+            Some(client) => {
+                read::ping(client).await?;
+                Arc::clone(client)
+            }
+            None => {
+                let client = surrealdb::engine::any::connect(self.endpoint.address()).await;
+                let client = Arc::new(client.map_err(|error| classify(&error))?);
+                self.prepare(&client, life).await?;
+                Arc::clone(life.memory.insert(client))
+            }
+        };
+        self.replace_client(Some(client));
+        Ok(life.continuity)
+    }
+
+    async fn connect_to_folder(
+        &self,
+        folder: &Folder,
+        life: &mut Life,
+    ) -> Result<Continuity, StoreError> {
+        if let Some(client) = self.replace_client(None) {
+            engine::close(folder, client, life.continuity).await?;
+        }
+        folder.create()?;
+        let patience = LOCK_PATIENCE.min(self.options.connect_timeout / 2);
+        let opened = engine::open(folder, &self.endpoint.address(), patience).await?;
+        let Some((client, continuity)) = opened else {
+            return Err(if life.opened { folder.still_closing() } else { folder.in_use() });
+        };
+        life.opened = true;
+        life.continuity = continuity;
+        if let Err(error) = self.prepare(&client, life).await {
+            // What went wrong here is worth telling, and the engine ends anyway.
+            let _ = engine::close(folder, Arc::new(client), continuity).await;
+            return Err(error);
+        }
+        self.replace_client(Some(Arc::new(client)));
+        Ok(continuity)
+    }
+
+    /// Checks the version, chooses the database and defines the tables.
+    async fn prepare(&self, client: &Client, life: &mut Life) -> Result<(), StoreError> {
+        let version = version(client).await?;
+        let verdict = self.options.versions.judge(&version)?;
+        if verdict != Verdict::Tested && life.warned.as_ref() != Some(&version) {
+            match verdict {
+                Verdict::Unknown => tracing::warn!(version, "the version of SurrealDB is unknown"),
+                _ => tracing::warn!(version, "this version of SurrealDB was not tested"),
+            }
+            life.warned = Some(version);
+        }
+        let SurrealOptions { namespace, database, .. } = &self.options;
+        let chosen = client.use_ns(namespace).use_db(database).await;
+        chosen.map_err(|error| classify(&error))?;
+        schema::define(client).await.map_err(|error| classify(&error))
+    }
+}
+
+async fn version(client: &Client) -> Result<String, StoreError> {
+    client.version().await.map(|version| version.to_string()).map_err(|error| classify(&error))
+}
+
+#[async_trait]
+impl NoteStore for SurrealStore {
+    /// Ends within [`SurrealOptions::connect_timeout`].
+    async fn connect(&self) -> Result<Continuity, StoreError> {
+        let mut life = self.life.lock().await;
+        let after = self.options.connect_timeout;
+        let connected = async {
+            match &self.endpoint {
+                Endpoint::Memory => self.connect_to_memory(&mut life).await,
+                Endpoint::Folder { path, .. } => {
+                    self.connect_to_folder(&Folder::new(path.clone()), &mut life).await
+                }
+            }
+        };
+        timeout(after, connected)
+            .await
+            .unwrap_or(Err(StoreError::Timeout { operation: "connect", after }))
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.within("ping", read::ping(&client)).await
+    }
+
+    async fn version(&self) -> Result<String, StoreError> {
+        let client = self.client()?;
+        self.within("version", version(&client)).await
+    }
+
+    async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
+        let client = self.client()?;
+        self.within("get", read::get(&client, id)).await
+    }
+
+    async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
+        let client = self.client()?;
+        self.within("load", read::load(&client, ids)).await
+    }
+
+    async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
+        let client = self.client()?;
+        self.within("query", list::page(&client, query)).await
+    }
+
+    async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError> {
+        let client = self.client()?;
+        self.within("checkpoint", read::checkpoint(&client, log)).await
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let client = self.client()?;
+        self.within("commit", commit::commit(client, batch)).await
+    }
+
+    async fn markers(
+        &self,
+        log: LogId,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Marker>, StoreError> {
+        let client = self.client()?;
+        self.within("markers", read::markers(&client, log, from, limit)).await
+    }
+
+    async fn rejections(
+        &self,
+        log: LogId,
+        first: Sequence,
+        last: Sequence,
+    ) -> Result<Vec<(Sequence, Rejection)>, StoreError> {
+        let client = self.client()?;
+        self.within("rejections", read::rejections(&client, log, first, last)).await
+    }
+
+    /// Ends within 20 s, which it takes to flush a large memtable, or sooner.
+    async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
+        let mut life = self.life.lock().await;
+        let client = self.replace_client(None);
+        life.continuity = continuity;
+        match (&self.endpoint, client) {
+            (Endpoint::Folder { path, .. }, Some(client)) => {
+                engine::close(&Folder::new(path.clone()), client, continuity).await
+            }
+            (Endpoint::Folder { .. }, None) | (Endpoint::Memory, _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What the contract does not reach: settings, folders, versions, timeouts.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::{SurrealOptions, SurrealStore, read};
+use crate::domain::{LogId, NoteId, Sequence};
+use crate::ports::{
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Sort, SortKey, StoreError,
+};
+
+fn options(parent: &TempDir) -> SurrealOptions {
+    SurrealOptions::new(format!("surrealkv://{}", parent.path().join("db").display()))
+}
+
+fn store(options: SurrealOptions) -> SurrealStore {
+    SurrealStore::new(options).unwrap()
+}
+
+fn batch(commit: u64) -> Batch {
+    let at = |commit| Checkpoint {
+        applied: Sequence::new(commit),
+        accepted_at: chrono::DateTime::UNIX_EPOCH,
+        commit,
+        horizon: Sequence::FIRST,
+    };
+    let seq = Sequence::new(commit);
+    Batch {
+        log: LogId::from_uuid(uuid::Uuid::from_u128(1)),
+        expected: (commit > 1).then(|| at(commit - 1)),
+        checkpoint: at(commit),
+        marker: Marker { first: seq, last: seq },
+        writes: vec![],
+        rejections: vec![],
+    }
+}
+
+#[test]
+fn bad_settings_are_named() {
+    let named = |options: SurrealOptions| match SurrealStore::new(options) {
+        Err(StoreError::Misconfigured(message)) => message,
+        other => panic!("accepted: {:?}", other.map(|_| ())),
+    };
+    assert!(named(SurrealOptions::new("ws://db:8000")).starts_with("DB_ENDPOINT:"));
+    let mem = || SurrealOptions::new("mem://");
+    let empty = String::new;
+    assert!(named(SurrealOptions { namespace: empty(), ..mem() }).starts_with("DB_NAMESPACE:"));
+    assert!(named(SurrealOptions { database: empty(), ..mem() }).starts_with("DB_DATABASE:"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_use_is_named_until_it_is_free() {
+    let parent = TempDir::new().unwrap();
+    let owner = store(options(&parent));
+    owner.connect().await.unwrap();
+    owner.commit(&batch(1)).await.unwrap();
+    let other =
+        store(SurrealOptions { connect_timeout: Duration::from_millis(500), ..options(&parent) });
+    let refused = other.connect().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Misconfigured(_)), "{refused:?}");
+    let folder = parent.path().join("db");
+    assert!(refused.to_string().contains(&*folder.to_string_lossy()), "{refused}");
+    // The attempt did not take the owner's place, nor its word.
+    owner.commit(&batch(2)).await.unwrap();
+    owner.close(Continuity::Intact).await.unwrap();
+    let other = store(options(&parent));
+    assert_eq!(other.connect().await.unwrap(), Continuity::Intact);
+    assert_eq!(other.checkpoint(batch(2).log).await.unwrap(), Some(batch(2).checkpoint));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_not_closed_is_suspect() {
+    let parent = TempDir::new().unwrap();
+    let crashed = store(options(&parent));
+    assert_eq!(crashed.connect().await.unwrap(), Continuity::Intact);
+    crashed.commit(&batch(1)).await.unwrap();
+    drop(crashed);
+    let next = store(options(&parent));
+    assert_eq!(next.connect().await.unwrap(), Continuity::Suspect);
+    assert_eq!(next.checkpoint(batch(1).log).await.unwrap(), Some(batch(1).checkpoint));
+    // Connecting again does not make it less so.
+    assert_eq!(next.connect().await.unwrap(), Continuity::Suspect);
+    next.close(Continuity::Intact).await.unwrap();
+    assert_eq!(next.connect().await.unwrap(), Continuity::Intact);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_is_named() {
+    let parent = TempDir::new().unwrap();
+    std::fs::write(parent.path().join("db"), b"a file").unwrap();
+    let error = store(options(&parent)).connect().await.unwrap_err();
+    assert!(matches!(error, StoreError::Misconfigured(_)), "{error:?}");
+    assert!(!error.is_transient());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_goes_on_after_its_timeout() {
+    let hasty =
+        SurrealOptions { operation_timeout: Duration::ZERO, ..SurrealOptions::new("mem://") };
+    let store = store(hasty);
+    store.connect().await.unwrap();
+    let error = store.commit(&batch(1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Timeout { operation: "commit", .. }), "{error:?}");
+    assert!(error.is_unclear());
+    let client = store.client().unwrap();
+    let applied = async {
+        while read::checkpoint(&client, batch(1).log).await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), applied).await.unwrap();
+    // It is fenced by now: nobody can take its place.
+    let again = super::commit::commit(client, &batch(1)).await;
+    assert!(matches!(again, Err(StoreError::Moved)), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_would_not_move_the_checkpoint_is_refused() {
+    let store = store(SurrealOptions::new("mem://"));
+    store.connect().await.unwrap();
+    store.commit(&batch(1)).await.unwrap();
+    let still = Batch { checkpoint: batch(1).checkpoint, ..batch(2) };
+    let error = store.commit(&still).await.unwrap_err();
+    assert!(matches!(error, StoreError::TransactionFailed(_)), "{error:?}");
+    let far = Checkpoint { applied: Sequence::new(u64::MAX), ..batch(2).checkpoint };
+    let error = store.commit(&Batch { checkpoint: far, ..batch(2) }).await.unwrap_err();
+    assert!(matches!(error, StoreError::TransactionFailed(_)), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_this_service_did_not_write_are_refused() {
+    let store = store(SurrealOptions::new("mem://"));
+    store.connect().await.unwrap();
+    let client = store.client().unwrap();
+    let id = NoteId::from_key("a").unwrap();
+    let fields = "title: 'hidden', content: 'c', author: 'a', tags: ['hidden'], log: 'l', seq: 1, \
+        created_at: d'2024-01-01T00:00:00Z', updated_at: d'2024-01-01T00:00:00Z', \
+        created_rank: '', updated_rank: '', version:";
+    for (statement, place) in [
+        (format!("CREATE notes:a CONTENT {{ {fields} 0 }}"), "notes:a, field version"),
+        ("REMOVE FIELD content ON notes; UPDATE notes:a UNSET content".to_owned(), "notes:a, field content"),
+        ("DEFINE FIELD OVERWRITE tags ON notes TYPE any; UPDATE notes:a SET tags = ['hidden', 1], content = 'c'; DEFINE FIELD content ON notes TYPE string; UPDATE notes:a SET content = 'c'".to_owned(), "notes:a, field tags"),
+    ] {
+        client.query(&statement).await.unwrap().check().unwrap();
+        for error in [store.get(&id).await.unwrap_err(), store.load(std::slice::from_ref(&id)).await.unwrap_err()] {
+            assert!(matches!(error, StoreError::Unreadable(_)), "{error:?}");
+            let message = error.to_string();
+            assert!(message.contains(place) && !message.contains("hidden"), "{message}");
+        }
+    }
+    client
+        .query(
+            format!("DELETE notes; CREATE notes:1 CONTENT {{ {fields} 1 }}")
+                .replace("['hidden']", "[]"),
+        )
+        .await
+        .unwrap()
+        .check()
+        .unwrap();
+    let sort = Sort { key: SortKey::CreatedAt, descending: true };
+    let query = NoteQuery { author: None, tag: None, sort, limit: 1, after: None };
+    let error = store.query(&query).await.unwrap_err();
+    assert!(error.to_string().contains("notes:1, field id"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_outside_the_range_is_final() {
+    let parent = TempDir::new().unwrap();
+    let mut strict = options(&parent);
+    strict.versions.accepted = semver::VersionReq::parse("<3").unwrap();
+    let error = store(strict).connect().await.unwrap_err();
+    assert!(matches!(error, StoreError::UnsupportedVersion { .. }), "{error:?}");
+    let next = store(options(&parent));
+    assert_eq!(next.connect().await.unwrap(), Continuity::Intact);
+    assert_eq!(next.version().await.unwrap(), "3.3.5");
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_untested_version_is_warned_about_once() {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(lines.clone())
+        .finish();
+    let parent = TempDir::new().unwrap();
+    let mut wary = options(&parent);
+    wary.versions.tested.clear();
+    let store = store(wary);
+    let _guard = tracing::subscriber::set_default(subscriber);
+    store.connect().await.unwrap();
+    store.connect().await.unwrap();
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(lines.matches("this version of SurrealDB was not tested").count(), 1, "{lines}");
+}
