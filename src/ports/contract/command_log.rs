@@ -165,6 +165,7 @@ pub(crate) async fn concurrent_appenders_leave_no_holes(subject: Subject) {
 }
 
 pub(crate) async fn what_is_acknowledged_survives_reopening(subject: Subject) {
+    // Where nothing outlives the adapter, nothing is promised either.
     let Some(reopen) = subject.reopen else { return };
     let log = subject.log;
     let id = log.id();
