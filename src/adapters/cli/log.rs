@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::log_record::LogRecord;
+use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::survey::{Segment, Survey, Tail, Visit, survey};
 use crate::adapters::file_log::{Fault, LOCK_FILE, ReadFault};
@@ -133,30 +134,6 @@ impl LogCommand {
 enum Look {
     Read { survey: Survey, state: TailState },
     Damaged(Fault),
-}
-
-/// What the end of the log means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TailState {
-    Clean,
-    /// A live process is writing it.
-    InProgress,
-    /// It was left unfinished.
-    Torn,
-}
-
-impl TailState {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::InProgress => "in progress",
-            Self::Torn => "torn",
-        }
-    }
-
-    fn finding(self) -> Finding {
-        if self == Self::Torn { Finding::Damaged } else { Finding::Sound }
-    }
 }
 
 fn look(
@@ -307,60 +284,4 @@ fn print(visit: &Visit<'_>, out: &mut dyn Write) -> Result<(), CatEnd> {
     let record = LogRecord::new(visit.segment.log, visit.sequence(), &submission);
     let line = serde_json::to_string(&record).map_err(|e| CatEnd::Output(e.into()))?;
     writeln!(out, "{line}").map_err(CatEnd::Output)
-}
-
-fn report_damage(
-    fault: &Fault,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<Finding, LogCommandError> {
-    if json {
-        let damage = json!({
-            "finding": "damaged",
-            "file": fault.file.display().to_string(),
-            "offset": fault.offset,
-            "damage": fault.damage.to_string(),
-        });
-        writeln!(out, "{damage}")?;
-    } else {
-        writeln!(out, "damaged: {fault}")?;
-    }
-    Ok(Finding::Damaged)
-}
-
-fn segment_json(segment: &Segment) -> Value {
-    json!({
-        "file": segment.file_name(),
-        "first": segment.first.get(),
-        "last": segment.last().get(),
-        "bytes": segment.bytes,
-        "format": segment.format.to_string(),
-    })
-}
-
-fn tail_json(tail: &Tail, state: TailState) -> Value {
-    match tail {
-        Tail::Clean | Tail::Unread => json!({ "state": state.name() }),
-        Tail::Torn { path, offset, bytes } => json!({
-            "state": state.name(), "file": path.display().to_string(), "offset": offset, "bytes": bytes,
-        }),
-        Tail::TornCreation { path, bytes } => json!({
-            "state": state.name(), "file": path.display().to_string(), "offset": 0, "bytes": bytes,
-        }),
-    }
-}
-
-fn tail_text(survey: &Survey, state: TailState) -> String {
-    let (path, offset, bytes) = match &survey.tail {
-        Tail::Clean | Tail::Unread => return state.name().to_owned(),
-        Tail::Torn { path, offset, bytes } => (path, *offset, *bytes),
-        Tail::TornCreation { path, bytes } => (path, 0, *bytes),
-    };
-    let place = format!("{bytes} bytes of {} from byte {offset} on", path.display());
-    match state {
-        TailState::Torn => format!(
-            "torn: {place} were never finished; the next start keeps them aside and cuts them"
-        ),
-        TailState::Clean | TailState::InProgress => format!("{}: {place}", state.name()),
-    }
 }

@@ -246,6 +246,33 @@ async fn an_unfinished_write_is_damage_only_when_nobody_is_at_it() {
 }
 
 #[tokio::test]
+async fn a_log_that_is_being_written_is_sound() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = log(dir.path(), [submission(1)]).await;
+    let verifier = std::thread::spawn({
+        let data_dir = dir.path().to_owned();
+        move || {
+            let mut frames = 0;
+            for _ in 0..20 {
+                let command = Line::parse_from(["log", "verify", "--json"]).command;
+                let (mut out, mut err) = (Vec::new(), Vec::new());
+                let found = command.run(&data_dir, &mut out, &mut err).unwrap();
+                assert_eq!(found, Finding::Sound, "{}", String::from_utf8_lossy(&out));
+                let checked: Value = serde_json::from_slice(&out).unwrap();
+                assert!(checked["frames"].as_u64().unwrap() >= frames, "a log only grows");
+                frames = checked["frames"].as_u64().unwrap();
+            }
+        }
+    });
+    let mut number = 1;
+    while !verifier.is_finished() {
+        number += 1;
+        log.append(submission(number)).await.unwrap();
+    }
+    verifier.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_segment_being_made_is_no_damage_either() {
     let dir = ten().await;
     fs::write(segment(dir.path(), 11), b"DAYB").unwrap();

@@ -9,6 +9,7 @@ mod args;
 mod flags;
 mod log;
 mod log_record;
+mod log_report;
 
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE};
 pub use flags::SettingFlags;

@@ -40,8 +40,8 @@ impl FileLog {
     /// Opens the log in a folder for this process alone. A folder that is not
     /// there is made, and a log in it with a new id.
     ///
-    /// Reads the whole log and checks every frame, so it takes about a second
-    /// per gigabyte, and blocks for as long. After `Ok` every command that
+    /// Reads the whole log and checks every frame, and blocks for as long as
+    /// that takes. After `Ok` every command that
     /// [`positions`](CommandLog::positions) tells survives a power loss.
     ///
     /// # Errors

@@ -215,3 +215,38 @@ fn a_log_much_larger_than_the_index_stride_is_found_everywhere() {
         }
     }
 }
+
+#[tokio::test]
+async fn concurrent_callers_are_told_the_truth_about_a_failing_disk() {
+    for seed in 0..200 {
+        let disk = SimDisk::new(seed);
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let options = FileLogOptions { segment_bytes: 2000, ..FileLogOptions::default() };
+        let log = Arc::new(open(&disk, options));
+        let mut callers = tokio::task::JoinSet::new();
+        for number in 1..=30 {
+            if rng.u8(..5) == 0 {
+                disk.fail([SimOp::Write, SimOp::Sync, SimOp::SetLen][rng.usize(..3)], 1);
+            }
+            let log = Arc::clone(&log);
+            callers.spawn(async move { (number, log.append(submission(number)).await) });
+            tokio::task::yield_now().await;
+        }
+        let answers = callers.join_all().await;
+        drop(log);
+        disk.crash();
+        disk.heal();
+        let log = open(&disk, options);
+        let entries = log.read(Sequence::FIRST, EVERYTHING).await.unwrap();
+        for (number, answer) in answers {
+            let found: Vec<_> =
+                entries.iter().filter(|e| e.submission == submission(number)).collect();
+            match answer {
+                Ok(position) => assert_eq!(found[0].position, position, "seed {seed}"),
+                Err(LogError::Unclear { .. }) => {}
+                Err(_) => assert!(found.is_empty(), "seed {seed}: {number} was refused"),
+            }
+            assert!(found.len() <= 1, "seed {seed}: {number} is there twice");
+        }
+    }
+}

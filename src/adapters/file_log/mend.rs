@@ -66,7 +66,7 @@ fn remove_failed_roll(writer: &Writer) -> Result<(), Failure> {
     match writer.disk.open_read(&path) {
         Ok(file) => {
             // Anything with a frame was not made here.
-            if file.len().map_err(Failure::of("reading", &path))? > HEADER_BYTES {
+            if file.size().map_err(Failure::of("reading", &path))? > HEADER_BYTES {
                 return Err(Failure::of("making", &path)(io::ErrorKind::AlreadyExists.into()));
             }
             writer.disk.remove(&path).map_err(Failure::of("removing", &path))?;

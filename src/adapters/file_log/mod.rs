@@ -1,4 +1,99 @@
-//! The command log in files.
+//! The command log in the files of a folder: [`FileLog`], a
+//! [`CommandLog`](crate::ports::CommandLog).
+//!
+//! This page is the specification of what is on disk. Tests lock the bytes
+//! (`frame`, `envelope_tests`) and read golden segments (`tests/fixtures/log`).
+//!
+//! # Files
+//!
+//! | name | holds |
+//! | --- | --- |
+//! | `<first sequence, 20 decimal digits>.log` | a segment: a header, then frames |
+//! | `lock` | the process id of the process that has the log open, which holds a lock on this file |
+//! | `<segment>.torn-<offset>`, `…-2`, `…-3` | bytes that were cut from there; kept for people, never read |
+//! | `<segment>.new` | a segment in the making, to take the place of an empty one; means nothing |
+//!
+//! # Bytes
+//!
+//! All integers are little-endian and unsigned. Checksums are CRC-32C
+//! (Castagnoli, as in RFC 3720). The segment header has 40 bytes:
+//!
+//! | offset | bytes | field |
+//! | --- | --- | --- |
+//! | 0 | 8 | magic `DAYBOOK\0` |
+//! | 8 | 2 | format version: 1 |
+//! | 10 | 1 | payload format: 1 JSON, 2 CBOR; 3 Bincode and 4 MessagePack are reserved |
+//! | 11 | 1 | reserved: 0 |
+//! | 12 | 16 | log id: a UUID, in the byte order of its text |
+//! | 28 | 8 | first sequence |
+//! | 36 | 4 | checksum of the 36 bytes before |
+//!
+//! A later version may change everything but the header, so that a version is
+//! always told from damage. A frame has 24 bytes and its payload:
+//!
+//! | offset | bytes | field |
+//! | --- | --- | --- |
+//! | 0 | 4 | size of the payload: 1 to 1 MiB ([`MAX_PAYLOAD_BYTES`]) |
+//! | 4 | 4 | checksum of the size and of everything after this field |
+//! | 8 | 8 | sequence |
+//! | 16 | 8 | durable: the last sequence that was synced when this was written |
+//! | 24 | | payload: one envelope (`envelope`) in the payload format |
+//!
+//! # Invariants
+//!
+//! 1. Sequences start at the first sequence of the first segment and have no
+//!    holes, within a segment and from one to the next. All segments have one
+//!    log id.
+//! 2. `durable` is smaller than the sequence of its frame. It proves frames to
+//!    have been complete: a bad frame is damage when an intact one behind it
+//!    has a `durable` of at least its sequence. Without that proof it is a
+//!    write that never finished, even if frames behind it are intact: pages of
+//!    one write reach the disk in any order.
+//! 3. A segment is synced to its end before the next one is made. Its header is
+//!    synced, and its name in the folder, before its first frame is written. So
+//!    only the last segment can end with an unfinished write, and only one of
+//!    at most 40 bytes can lack its header.
+//! 4. Bytes are appended behind the last acknowledged frame only. What a failed
+//!    group left there is cut first, and the cut is synced.
+//! 5. Nothing is acknowledged, shown to readers or named in `durable` because of
+//!    a sync that followed a failed one, unless its bytes were written again in
+//!    between.
+//!
+//! # Crashes
+//!
+//! What each leaves behind, and what opening does with it, is the table in
+//! `recovery`. In short: an unfinished write at the end is kept aside and cut,
+//! with a warning; anything else that is wrong is [`OpenError::Corrupt`] with
+//! file and offset, and nothing is touched; a read that fails is
+//! [`OpenError::Io`], and nothing is touched either.
+//!
+//! # Sync policies
+//!
+//! What an acknowledged command survives:
+//!
+//! | [`SyncPolicy`] | kill of the process | crash of the system, power loss |
+//! | --- | --- | --- |
+//! | `Always` | yes | yes |
+//! | `Interval` | yes | but for the last interval |
+//! | `Never` | yes | but for the last segment |
+//!
+//! # Failures while running
+//!
+//! After a failed write or sync nothing of the group is acknowledged. Before its
+//! callers are answered, it is taken back: the file is cut to the last
+//! acknowledged frame and synced. If that succeeds they get `Full` or `Refused`
+//! (it never comes back), otherwise `Unclear`. Either way the log is poisoned:
+//! the next append first opens the file anew, checks the whole segment, cuts
+//! what is behind the last acknowledged frame, writes anew what was not synced,
+//! and syncs (`mend`). Until that succeeds every append is refused, naming the
+//! first failure. Nothing has to be restarted.
+//!
+//! # Layers
+//!
+//! `frame` knows bytes, `segment` frames in a file, `survey` and `recovery`
+//! segments in a folder; `envelope` and `codec` know commands. `writer` appends
+//! a group, `queue` gives it a thread, `reader` reads what it published, and
+//! `log` is the port. All of them touch files through [`disk`] only.
 
 mod codec;
 mod creation;

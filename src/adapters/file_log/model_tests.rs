@@ -23,7 +23,7 @@ use crate::ports::{LogError, ReadLimit};
 
 const DIR: &str = "/log";
 const RUNS: u64 = 10_000;
-const ACTIONS: usize = 25;
+const ACTIONS: usize = 20;
 
 /// Validated once, since that is what takes most of the time.
 static SUBMISSIONS: LazyLock<Vec<Submission>> =

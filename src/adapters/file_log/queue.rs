@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
@@ -14,6 +14,9 @@ use super::shared::Shared;
 use super::writer::Writer;
 use super::{FileLogOptions, SyncPolicy};
 use crate::domain::Position;
+
+/// The shortest pause between two syncs by the policy `interval`.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What callers ask of the writer.
 pub(super) enum Request {
@@ -141,7 +144,8 @@ impl Worker {
 
     fn schedule_sync(&mut self) {
         if let SyncPolicy::Interval(interval) = self.options.sync {
-            let fresh = || Instant::now() + interval;
+            // Not at once, lest a sync that goes on failing keeps the thread busy.
+            let fresh = || Instant::now() + interval.max(SHORTEST_INTERVAL);
             self.sync_due = self.writer.has_unsynced().then(|| self.sync_due.unwrap_or_else(fresh));
         }
     }

@@ -12,6 +12,9 @@ use super::survey::corrupt;
 use crate::domain::{Entry, Position, Sequence};
 use crate::ports::{LogError, ReadLimit};
 
+/// Looks at one command, and says whether it has seen enough.
+type Visitor<'a> = dyn FnMut(&SegmentEntry, Record<'_>) -> Result<ControlFlow<()>, Fault> + 'a;
+
 /// Reads a log up to what its writer has published, checking every frame.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -96,11 +99,7 @@ impl Reader {
 
     /// Shows every published command from `from` on, until the visitor has seen
     /// enough.
-    fn scan(
-        &self,
-        from: Sequence,
-        visit: &mut dyn FnMut(&SegmentEntry, Record<'_>) -> Result<ControlFlow<()>, Fault>,
-    ) -> Result<(), LogError> {
+    fn scan(&self, from: Sequence, visit: &mut Visitor<'_>) -> Result<(), LogError> {
         let last = self.shared.published().last;
         let Some(mut mark) = self.nearest(from).filter(|_| from <= last.seq) else {
             return Ok(());

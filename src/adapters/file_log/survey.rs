@@ -128,7 +128,7 @@ impl Survey {
         visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>, ReadFault> {
         let file = disk.open_read(&path).map_err(ReadFault::io(&path))?;
-        let bytes = file.len().map_err(ReadFault::io(&path))?;
+        let bytes = file.size().map_err(ReadFault::io(&path))?;
         let header = match read_header(&*file).map_err(ReadFault::io(&path))? {
             Ok(header) => header,
             Err(damage) if self.is_torn_creation(first, successor, bytes, damage) => {

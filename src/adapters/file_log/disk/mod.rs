@@ -106,11 +106,11 @@ pub trait DiskFile: Send + Sync {
     /// When the system could not.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
-    /// The length in bytes.
+    /// The size in bytes.
     ///
     /// # Errors
     /// When the system cannot tell.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 
     /// Makes everything written durable, with the length it needs (`fdatasync`).
     ///

@@ -78,9 +78,9 @@ impl Disk for OsDisk {
             }
             attempt += 1;
         }
-        // Only for the message above; the lock itself needs no contents.
-        file.set_len(0)?;
-        writeln!(file, "{}", std::process::id())?;
+        // Only for the message above. The lock itself needs no contents, and a
+        // full disk is no reason not to start.
+        let _told = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         Ok(FolderLock::new(file))
     }
 
@@ -122,7 +122,7 @@ impl DiskFile for File {
         Self::set_len(self, bytes)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 
@@ -169,7 +169,7 @@ mod tests {
         OsDisk.create(&path).unwrap().write_at(b"abc", 0).unwrap();
         let again = OsDisk.create(&path).err().unwrap();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
-        assert_eq!(OsDisk.open_write(&path).unwrap().len().unwrap(), 3);
+        assert_eq!(OsDisk.open_write(&path).unwrap().size().unwrap(), 3);
         assert!(OsDisk.open_read(&path).unwrap().write_at(b"x", 0).is_err());
         assert_eq!(OsDisk.list(dir.path()).unwrap(), ["f"]);
     }

@@ -352,7 +352,7 @@ impl DiskFile for SimFile {
         })
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.with(None, |state, inode| Ok(state.inodes[&inode].seen.len() as u64))
     }
 
