@@ -1,6 +1,13 @@
 //! The program as its users meet it: started as a process, spoken to over HTTP,
 //! stopped, killed, and started wrongly.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests; outside of a test function clippy.toml does not reach them"
+)]
+
 mod in_process;
 mod kill_and_stop;
 mod log_command;

@@ -1,7 +1,7 @@
 //! What an error of SurrealDB means. Pinned to 3.3.5 by `error_tests`: the
 //! details are part of its API, the texts are not.
 
-use surrealdb::types::{ConnectionError, ErrorDetails, NotFoundError, QueryError};
+use surrealdb::types::{ErrorDetails, NotFoundError, QueryError};
 use surrealdb::{Error, IndexedResults};
 
 use crate::ports::StoreError;
@@ -37,6 +37,11 @@ pub(super) fn is_locked(error: &Error) -> bool {
     error.message().contains("already locked by another process")
 }
 
+/// Whether the database told a version that is none. Only the text tells.
+pub(super) fn is_no_version(error: &Error) -> bool {
+    error.message().starts_with("Invalid semantic version")
+}
+
 /// What an error means to the application. Values are kept out of it.
 pub(super) fn classify(error: &Error) -> StoreError {
     let message = || without_values(error.message());
@@ -49,8 +54,7 @@ pub(super) fn classify(error: &Error) -> StoreError {
         ErrorDetails::Query(Some(QueryError::TimedOut { duration })) => {
             StoreError::Timeout { operation: "query", after: *duration }
         }
-        ErrorDetails::Connection(Some(ConnectionError::ConnectionFailed))
-        | ErrorDetails::Connection(_)
+        ErrorDetails::Connection(_)
         | ErrorDetails::NotFound(Some(NotFoundError::Session { .. })) => {
             StoreError::ConnectionFailed(message())
         }

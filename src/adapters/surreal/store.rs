@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
-use super::error::classify;
+use super::error::{classify, is_no_version};
 use super::folder::Folder;
 use super::version::Verdict;
 use super::{SurrealOptions, commit, list, read, schema};
@@ -35,8 +35,8 @@ pub struct SurrealStore {
 struct Life {
     /// The engine in memory, whose data ends with it.
     memory: Option<Arc<Client>>,
-    /// Whether this store had an engine on the folder.
-    opened: bool,
+    /// Whether an engine that this store started may still have the folder.
+    lingering: bool,
     /// What the database can vouch for, as far as it is known.
     continuity: Continuity,
     /// The version that was warned about.
@@ -58,7 +58,7 @@ impl SurrealStore {
             }
         }
         let life =
-            Life { memory: None, opened: false, continuity: Continuity::Intact, warned: None };
+            Life { memory: None, lingering: false, continuity: Continuity::Intact, warned: None };
         Ok(Self { options, endpoint, client: RwLock::new(None), life: Mutex::new(life) })
     }
 
@@ -106,14 +106,17 @@ impl SurrealStore {
     ) -> Result<Continuity, StoreError> {
         if let Some(client) = self.replace_client(None) {
             engine::close(folder, client, life.continuity).await?;
+            life.lingering = false;
         }
         folder.create()?;
         let patience = LOCK_PATIENCE.min(self.options.connect_timeout / 2);
+        // Until it is known: this call may be given up while the engine starts.
+        let lingering = std::mem::replace(&mut life.lingering, true);
         let opened = engine::open(folder, &self.endpoint.address(), patience).await?;
         let Some((client, continuity)) = opened else {
-            return Err(if life.opened { folder.still_closing() } else { folder.in_use() });
+            life.lingering = lingering;
+            return Err(if lingering { folder.still_closing() } else { folder.in_use() });
         };
-        life.opened = true;
         life.continuity = continuity;
         if let Err(error) = self.prepare(&client, life).await {
             // What went wrong here is worth telling, and the engine ends anyway.
@@ -143,7 +146,11 @@ impl SurrealStore {
 }
 
 async fn version(client: &Client) -> Result<String, StoreError> {
-    client.version().await.map(|version| version.to_string()).map_err(|error| classify(&error))
+    match client.version().await {
+        Ok(version) => Ok(version.to_string()),
+        Err(error) if is_no_version(&error) => Ok("unknown".to_owned()),
+        Err(error) => Err(classify(&error)),
+    }
 }
 
 #[async_trait]
@@ -220,14 +227,19 @@ impl NoteStore for SurrealStore {
         self.within("rejections", read::rejections(&client, log, first, last)).await
     }
 
-    /// Ends within 20 s, which it takes to flush a large memtable, or sooner.
+    /// Ends within 40 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
+    /// is under way, and for the engine.
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
-        let mut life = self.life.lock().await;
+        let after = engine::SHUTDOWN_BOUND;
+        let waited = timeout(after, self.life.lock()).await;
+        let mut life = waited.map_err(|_| StoreError::Timeout { operation: "close", after })?;
         let client = self.replace_client(None);
         life.continuity = continuity;
         match (&self.endpoint, client) {
             (Endpoint::Folder { path, .. }, Some(client)) => {
-                engine::close(&Folder::new(path.clone()), client, continuity).await
+                engine::close(&Folder::new(path.clone()), client, continuity).await?;
+                life.lingering = false;
+                Ok(())
             }
             (Endpoint::Folder { .. }, None) | (Endpoint::Memory, _) => Ok(()),
         }

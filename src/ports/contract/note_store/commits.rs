@@ -1,5 +1,6 @@
 //! Transactions, and what they leave.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Change, Poster, Subject, id, known, note, put, time};
@@ -195,9 +196,9 @@ pub(crate) async fn unknown_ids_are_left_out(subject: Subject) {
 }
 
 /// Commits the notes, and reads each back in both ways.
-async fn round_trip(store: &dyn NoteStore, notes: &[Note]) {
+async fn round_trip(store: &dyn NoteStore, log: u128, notes: &[Note]) {
     let changes: Vec<Change> = notes.iter().map(put).collect();
-    Poster::new(store, 1).post(&changes).await;
+    Poster::new(store, log).post(&changes).await;
     for note in notes {
         assert_eq!(store.get(&note.id).await.unwrap().as_ref(), Some(note));
         let stored = known(store, note.id.key()).await.unwrap();
@@ -234,7 +235,7 @@ pub(crate) async fn texts_come_back_exactly(subject: Subject) {
         })
         .collect();
     notes.push(Note { content: "\u{10FFFF}".repeat(10_000), ..note("large") });
-    round_trip(store, &notes).await;
+    round_trip(store, 1, &notes).await;
 }
 
 pub(crate) async fn every_form_of_key_is_its_own_note(subject: Subject) {
@@ -263,7 +264,14 @@ pub(crate) async fn every_form_of_key_is_its_own_note(subject: Subject) {
         "3e0f6f0c-0000-4000-8000-000000000000",
         &longest,
     ];
-    round_trip(store, &keys.map(note)).await;
+    keys_round_trip(store, 1, &keys.map(str::to_owned)).await;
+}
+
+/// Commits a note under each key, and reads each back.
+pub(crate) async fn keys_round_trip(store: &dyn NoteStore, log: u128, keys: &[String]) {
+    let keys: BTreeSet<&String> = keys.iter().collect();
+    let notes: Vec<Note> = keys.into_iter().map(|key| note(key)).collect();
+    round_trip(store, log, &notes).await;
 }
 
 pub(crate) async fn times_keep_their_nanoseconds(subject: Subject) {
@@ -274,7 +282,7 @@ pub(crate) async fn times_keep_their_nanoseconds(subject: Subject) {
         updated_at: time(seconds, nanoseconds),
         ..note(&format!("n{index}"))
     };
-    round_trip(store, &notes.into_iter().enumerate().map(timed).collect::<Vec<_>>()).await;
+    round_trip(store, 1, &notes.into_iter().enumerate().map(timed).collect::<Vec<_>>()).await;
 }
 
 pub(crate) async fn large_batches_are_one_transaction(subject: Subject) {
