@@ -13,3 +13,9 @@ pub mod adapters;
 pub mod app;
 pub mod domain;
 pub mod ports;
+pub mod runtime;
+pub mod signals;
+pub mod wiring;
+
+#[cfg(test)]
+mod architecture_tests;

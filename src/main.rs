@@ -1,1 +1,75 @@
-fn main() {}
+//! The program: arguments, settings, exit codes.
+
+use std::env;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Error, Result, anyhow};
+use clap::Parser;
+use daybook::adapters::cli::{
+    Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, SettingFlags,
+};
+use daybook::adapters::settings::{Settings, SettingsError, Sources};
+use daybook::adapters::telemetry::{self, TelemetryError};
+use daybook::runtime;
+use daybook::signals::Signals;
+use daybook::wiring::{self, Service};
+
+fn main() -> ExitCode {
+    // Clap itself prints the help, and usage errors, which end with EXIT_USAGE.
+    match run(Cli::parse()) {
+        Ok(exit_code) => exit_code,
+        Err(error) => ExitCode::from(tell(&error)),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let filter = cli.log_level.clone().or_else(|| env::var("RUST_LOG").ok());
+    let filter = filter.filter(|filter| !filter.is_empty());
+    telemetry::start(cli.log_style(), filter.as_deref())?;
+    let (flags, log) = match cli.command {
+        Some(Command::Serve(flags)) => (flags, None),
+        Some(Command::Log(log)) => (SettingFlags::default(), Some(log)),
+        None => (SettingFlags::default(), None),
+    };
+    let given = cli.settings.overridden_by(flags);
+    let sources = Sources::gather(cli.config.as_deref(), env::vars_os(), given)?;
+    match log {
+        Some(log) => look(&log, &sources.data_dir()?),
+        None => serve(Settings::read(&sources)?),
+    }
+}
+
+fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
+    Ok(match log.run(data_dir, &mut io::stdout().lock(), &mut io::stderr())? {
+        Finding::Sound => ExitCode::SUCCESS,
+        Finding::Damaged => ExitCode::from(EXIT_FAILURE),
+    })
+}
+
+fn serve(settings: Settings) -> Result<ExitCode> {
+    runtime::run(async move {
+        let signals =
+            Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
+        let service = Service::open(settings.clone()).await?;
+        let listener = wiring::listen(&settings).await?;
+        service.run(listener, signals.shutdown(EXIT_FAILURE)).await?;
+        Ok(ExitCode::SUCCESS)
+    })?
+}
+
+/// Says, once, why the program ends, and returns the exit code for that.
+fn tell(error: &Error) -> u8 {
+    let is_usage = error.is::<SettingsError>()
+        || error.is::<TelemetryError>()
+        || error.is::<LogCommandError>();
+    // What is wrong with the way it was started is for the one who started it.
+    if is_usage || !tracing::enabled!(tracing::Level::ERROR) {
+        // That it cannot be written is nothing that anyone could be told.
+        let _ = writeln!(io::stderr(), "daybook: {error}");
+    } else {
+        tracing::error!("{error}");
+    }
+    if is_usage { EXIT_USAGE } else { EXIT_FAILURE }
+}

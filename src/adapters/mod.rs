@@ -1,7 +1,12 @@
 //! The outside world: HTTP, files, the database, the command line.
 
+pub mod cli;
+pub mod file_log;
 pub mod http;
 pub mod memory;
+pub mod no_metrics;
+pub mod settings;
 #[cfg(feature = "surreal")]
 pub mod surreal;
 pub mod system;
+pub mod telemetry;

@@ -94,7 +94,13 @@ impl Daybook {
             }
             state => state,
         };
-        Health { state, database: self.desk.availability.database(), queue }
+        let availability = &self.desk.availability;
+        Health {
+            state,
+            retry_after_seconds: availability.retry_after_seconds(),
+            database: availability.database(),
+            queue,
+        }
     }
 
     fn check_up(&self) -> Result<(), ReadError> {

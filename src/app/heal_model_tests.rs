@@ -89,7 +89,10 @@ async fn run(batch: usize, heal_window_bytes: u64, schedule: Vec<Action>) -> (Fi
             Action::CatchUp => fixture.catch_up_despite(2).await,
             Action::Crash { lost, restart } => {
                 let batches = fixture.store.batches();
-                let is_lost = |index: usize| lost >> ((batches - 1 - index) % 64) & 1 == 1;
+                let is_lost = |index: usize| {
+                    let age = batches - 1 - index;
+                    age < 64 && lost >> age & 1 == 1
+                };
                 lost_batches += (0..batches).filter(|index| is_lost(*index)).count();
                 fixture.store.crash(|index| !is_lost(index));
                 if restart {

@@ -56,6 +56,9 @@ impl State {
 pub struct Health {
     /// Whether the service can do its work.
     pub state: State,
+    /// When it is worth asking again whether that changed, in whole seconds
+    /// from 1 to 60: the next attempt to reach the database.
+    pub retry_after_seconds: u64,
     /// The database, as the last probe found it.
     pub database: DatabaseHealth,
     /// The commands that wait for the database.

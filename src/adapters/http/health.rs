@@ -12,8 +12,6 @@ use serde::Serialize;
 
 use crate::app::{Daybook, Health};
 
-/// When to ask again whether the service is ready.
-const READY_RETRY_AFTER_SECONDS: u64 = 5;
 const NO_STORE: [(HeaderName, HeaderValue); 1] =
     [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
@@ -31,11 +29,11 @@ pub(super) async fn live() -> Response {
 pub(super) async fn ready(State(daybook): State<Arc<Daybook>>) -> Response {
     let health = daybook.health();
     let ready = health.state.is_ready();
+    let retry_after = [(RETRY_AFTER, HeaderValue::from(health.retry_after_seconds))];
     let body = (NO_STORE, Json(HealthBody::from(health)));
     if ready {
         body.into_response()
     } else {
-        let retry_after = [(RETRY_AFTER, HeaderValue::from(READY_RETRY_AFTER_SECONDS))];
         (StatusCode::SERVICE_UNAVAILABLE, retry_after, body).into_response()
     }
 }
@@ -70,7 +68,7 @@ struct QueueBody {
 
 impl From<Health> for HealthBody {
     fn from(health: Health) -> Self {
-        let Health { state, database, queue } = health;
+        let Health { state, retry_after_seconds: _, database, queue } = health;
         Self {
             state: state.name(),
             reason: state.reason().map(str::to_owned),

@@ -1,0 +1,38 @@
+# Recipes for working on Daybook; `just --list` shows them.
+
+# Build the program.
+build:
+    cargo build
+
+# Run the service on 127.0.0.1:8080 with its data in ./data.
+run *arguments:
+    cargo run -- {{arguments}}
+
+# Test the domain and the application, without the database: seconds.
+test:
+    cargo test --no-default-features --lib
+
+# Test everything, on the embedded database, and the crash loop's checker.
+test-db:
+    cargo test
+    cargo test --package crash-loop
+
+# Lint and document as CI does: warnings are errors.
+lint:
+    cargo fmt --all --check
+    cargo clippy --no-default-features --all-targets -- -D warnings
+    cargo clippy --all-targets -- -D warnings
+    cargo clippy --package crash-loop --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+# Format the sources.
+fmt:
+    cargo fmt --all
+
+# Kill a loaded service so many times and account for every write.
+crash-loop rounds="10" *arguments:
+    scripts/crash-loop.sh {{rounds}} {{arguments}}
+
+# Everything, end to end.
+verify:
+    scripts/verify.sh

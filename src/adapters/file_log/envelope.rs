@@ -1,0 +1,206 @@
+//! What is written of a command: a versioned type of its own.
+//!
+//! Its names and their order are bytes on disk. They are independent of the
+//! domain's: renaming a field there changes a conversion here and nothing else.
+//! A new field makes a new variant; `V1` stays as it is for ever. Only shapes
+//! that every serde format can carry are used: no untagged or flattened enums
+//! and no fields left out.
+
+use chrono::DateTime;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    Checked, Command, Idempotency, NoteDraft, NoteId, NotePatch, Precondition, Submission, Version,
+};
+
+/// A logged command. Its sequence is that of the frame.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) enum Envelope {
+    V1 {
+        accepted_at: InstantV1,
+        command: CommandV1,
+        precondition: PreconditionV1,
+        idempotency: Option<IdempotencyV1>,
+        principal: Option<String>,
+        trace_id: Option<String>,
+    },
+}
+
+/// Seconds and nanoseconds since the Unix epoch, UTC.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstantV1 {
+    seconds: i64,
+    nanoseconds: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(super) enum CommandV1 {
+    Create { id: String, fields: FieldsV1 },
+    Put { id: String, fields: FieldsV1 },
+    Patch { id: String, changes: ChangesV1 },
+    Delete { id: String },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldsV1 {
+    title: String,
+    content: String,
+    author: String,
+    tags: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangesV1 {
+    title: Option<String>,
+    content: Option<String>,
+    author: Option<String>,
+    tags: Option<Vec<String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(super) enum PreconditionV1 {
+    None,
+    MustNotExist,
+    MustExist,
+    VersionIn(Vec<u64>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdempotencyV1 {
+    key: String,
+    fingerprint: String,
+}
+
+impl From<&Submission> for Envelope {
+    fn from(submission: &Submission) -> Self {
+        let Submission { accepted_at, command, precondition, idempotency, principal, trace_id } =
+            submission;
+        Self::V1 {
+            accepted_at: InstantV1 {
+                seconds: accepted_at.timestamp(),
+                nanoseconds: accepted_at.timestamp_subsec_nanos(),
+            },
+            command: command.into(),
+            precondition: precondition.into(),
+            idempotency: idempotency.as_ref().map(|Idempotency { key, fingerprint }| {
+                IdempotencyV1 { key: key.clone(), fingerprint: fingerprint.clone() }
+            }),
+            principal: principal.clone(),
+            trace_id: trace_id.clone(),
+        }
+    }
+}
+
+impl From<&Command> for CommandV1 {
+    fn from(command: &Command) -> Self {
+        let id = command.note_id().to_string();
+        match command {
+            Command::Create { draft, .. } => Self::Create { id, fields: draft.get().into() },
+            Command::Put { draft, .. } => Self::Put { id, fields: draft.get().into() },
+            Command::Patch { patch, .. } => Self::Patch { id, changes: patch.get().into() },
+            Command::Delete { .. } => Self::Delete { id },
+        }
+    }
+}
+
+impl From<&NoteDraft> for FieldsV1 {
+    fn from(draft: &NoteDraft) -> Self {
+        let NoteDraft { title, content, author, tags } = draft.clone();
+        Self { title, content, author, tags }
+    }
+}
+
+impl From<&NotePatch> for ChangesV1 {
+    fn from(patch: &NotePatch) -> Self {
+        let NotePatch { title, content, author, tags } = patch.clone();
+        Self { title, content, author, tags }
+    }
+}
+
+impl From<&Precondition> for PreconditionV1 {
+    fn from(precondition: &Precondition) -> Self {
+        match precondition {
+            Precondition::None => Self::None,
+            Precondition::MustNotExist => Self::MustNotExist,
+            Precondition::MustExist => Self::MustExist,
+            Precondition::VersionIn(versions) => {
+                Self::VersionIn(versions.iter().map(|version| version.get()).collect())
+            }
+        }
+    }
+}
+
+/// The error names what is bad.
+impl TryFrom<Envelope> for Submission {
+    type Error = &'static str;
+
+    fn try_from(envelope: Envelope) -> Result<Self, Self::Error> {
+        let Envelope::V1 { accepted_at, command, precondition, idempotency, principal, trace_id } =
+            envelope;
+        let InstantV1 { seconds, nanoseconds } = accepted_at;
+        Ok(Self {
+            accepted_at: DateTime::from_timestamp(seconds, nanoseconds).ok_or("time")?,
+            command: command.try_into()?,
+            precondition: precondition.try_into()?,
+            idempotency: idempotency
+                .map(|IdempotencyV1 { key, fingerprint }| Idempotency { key, fingerprint }),
+            principal,
+            trace_id,
+        })
+    }
+}
+
+impl TryFrom<CommandV1> for Command {
+    type Error = &'static str;
+
+    fn try_from(command: CommandV1) -> Result<Self, Self::Error> {
+        let note = |id: String| id.parse::<NoteId>().map_err(|_| "note id");
+        Ok(match command {
+            CommandV1::Create { id, fields } => {
+                Self::Create { id: note(id)?, draft: Checked::trust(fields.into()) }
+            }
+            CommandV1::Put { id, fields } => {
+                Self::Put { id: note(id)?, draft: Checked::trust(fields.into()) }
+            }
+            CommandV1::Patch { id, changes } => {
+                Self::Patch { id: note(id)?, patch: Checked::trust(changes.into()) }
+            }
+            CommandV1::Delete { id } => Self::Delete { id: note(id)? },
+        })
+    }
+}
+
+impl From<FieldsV1> for NoteDraft {
+    fn from(FieldsV1 { title, content, author, tags }: FieldsV1) -> Self {
+        Self { title, content, author, tags }
+    }
+}
+
+impl From<ChangesV1> for NotePatch {
+    fn from(ChangesV1 { title, content, author, tags }: ChangesV1) -> Self {
+        Self { title, content, author, tags }
+    }
+}
+
+impl TryFrom<PreconditionV1> for Precondition {
+    type Error = &'static str;
+
+    fn try_from(precondition: PreconditionV1) -> Result<Self, Self::Error> {
+        Ok(match precondition {
+            PreconditionV1::None => Self::None,
+            PreconditionV1::MustNotExist => Self::MustNotExist,
+            PreconditionV1::MustExist => Self::MustExist,
+            PreconditionV1::VersionIn(versions) => {
+                let versions = versions.into_iter().map(Version::new).collect::<Option<_>>();
+                Self::VersionIn(versions.ok_or("version")?)
+            }
+        })
+    }
+}

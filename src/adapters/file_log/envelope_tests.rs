@@ -1,0 +1,206 @@
+//! Every command survives every format, and its bytes stay what they are.
+
+use std::path::{Path, PathBuf};
+
+use chrono::DateTime;
+use proptest::prelude::*;
+
+use super::PayloadFormat;
+use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
+use super::segment::{Role, Scan, Scanner};
+use crate::adapters::file_log::disk::{Disk, OsDisk};
+use crate::domain::{
+    Checked, Command, Idempotency, LogId, NoteDraft, NoteId, NotePatch, Precondition, Sequence,
+    Submission, Version,
+};
+
+const FORMATS: [PayloadFormat; 2] = [PayloadFormat::Json, PayloadFormat::Cbor];
+
+fn text() -> impl Strategy<Value = String> {
+    any::<String>()
+}
+
+fn draft() -> impl Strategy<Value = Checked<NoteDraft>> {
+    (text(), text(), text(), prop::collection::vec(text(), 0..4)).prop_map(
+        |(title, content, author, tags)| Checked::trust(NoteDraft { title, content, author, tags }),
+    )
+}
+
+fn patch() -> impl Strategy<Value = Checked<NotePatch>> {
+    let tags = prop::option::of(prop::collection::vec(text(), 0..4));
+    let text = || prop::option::of(text());
+    (text(), text(), text(), tags).prop_map(|(title, content, author, tags)| {
+        Checked::trust(NotePatch { title, content, author, tags })
+    })
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    let id = || "[A-Za-z0-9_-]{1,64}".prop_map(|key| NoteId::from_key(key).unwrap());
+    prop_oneof![
+        (id(), draft()).prop_map(|(id, draft)| Command::Create { id, draft }),
+        (id(), draft()).prop_map(|(id, draft)| Command::Put { id, draft }),
+        (id(), patch()).prop_map(|(id, patch)| Command::Patch { id, patch }),
+        id().prop_map(|id| Command::Delete { id }),
+    ]
+}
+
+fn precondition() -> impl Strategy<Value = Precondition> {
+    let version = (1..=i64::MAX as u64).prop_map(|number| Version::new(number).unwrap());
+    prop_oneof![
+        Just(Precondition::None),
+        Just(Precondition::MustNotExist),
+        Just(Precondition::MustExist),
+        prop::collection::vec(version, 0..4).prop_map(Precondition::VersionIn),
+    ]
+}
+
+prop_compose! {
+    fn submission()(
+        seconds in -62_135_596_800..=253_402_300_799_i64,
+        nanoseconds in 0..1_000_000_000_u32,
+        command in command(),
+        precondition in precondition(),
+        idempotency in prop::option::of((text(), text())),
+        principal in prop::option::of(text()),
+        trace_id in prop::option::of(text()),
+    ) -> Submission {
+        Submission {
+            accepted_at: DateTime::from_timestamp(seconds, nanoseconds).unwrap(),
+            command,
+            precondition,
+            idempotency: idempotency.map(|(key, fingerprint)| Idempotency { key, fingerprint }),
+            principal,
+            trace_id,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_submission_round_trips(submission in submission()) {
+        for format in FORMATS {
+            let payload = format.encode(&submission).unwrap();
+            prop_assert_eq!(format.decode(&payload).unwrap(), submission.clone());
+        }
+    }
+
+    #[test]
+    fn a_payload_cut_short_or_followed_by_more_is_refused(submission in submission()) {
+        for format in FORMATS {
+            let mut payload = format.encode(&submission).unwrap();
+            format.decode(&payload[..payload.len() - 1]).unwrap_err();
+            payload.push(b'0');
+            format.decode(&payload).unwrap_err();
+        }
+    }
+}
+
+/// One of each kind, with every field set somewhere.
+fn samples() -> Vec<Submission> {
+    let id = NoteId::from_key("a").unwrap();
+    let draft = Checked::trust(NoteDraft {
+        title: "T".to_owned(),
+        content: "C ü".to_owned(),
+        author: "ann".to_owned(),
+        tags: vec!["x".to_owned()],
+    });
+    let patch = Checked::trust(NotePatch { title: Some("U".to_owned()), ..Default::default() });
+    let versions = vec![Version::FIRST, Version::new(300).unwrap()];
+    let submission = |command, precondition| Submission {
+        accepted_at: DateTime::from_timestamp(1_700_000_000, 123_456_789).unwrap(),
+        command,
+        precondition,
+        idempotency: None,
+        principal: None,
+        trace_id: None,
+    };
+    vec![
+        Submission {
+            idempotency: Some(Idempotency { key: "k".to_owned(), fingerprint: "f".to_owned() }),
+            principal: Some("p".to_owned()),
+            trace_id: Some("t".to_owned()),
+            ..submission(
+                Command::Create { id: id.clone(), draft: draft.clone() },
+                Precondition::None,
+            )
+        },
+        submission(Command::Put { id: id.clone(), draft }, Precondition::MustNotExist),
+        submission(Command::Patch { id: id.clone(), patch }, Precondition::MustExist),
+        submission(Command::Delete { id }, Precondition::VersionIn(versions)),
+    ]
+}
+
+#[test]
+fn the_bytes_in_json_are_these() {
+    let time = r#"{"V1":{"accepted_at":{"seconds":1700000000,"nanoseconds":123456789}"#;
+    let fields = r#""fields":{"title":"T","content":"C ü","author":"ann","tags":["x"]}"#;
+    let nobody = r#""idempotency":null,"principal":null,"trace_id":null}}"#;
+    let expected = [
+        format!(
+            r#"{time},"command":{{"create":{{"id":"notes:a",{fields}}}}},"precondition":"none","idempotency":{{"key":"k","fingerprint":"f"}},"principal":"p","trace_id":"t"}}}}"#
+        ),
+        format!(
+            r#"{time},"command":{{"put":{{"id":"notes:a",{fields}}}}},"precondition":"must_not_exist",{nobody}"#
+        ),
+        format!(
+            r#"{time},"command":{{"patch":{{"id":"notes:a","changes":{{"title":"U","content":null,"author":null,"tags":null}}}}}},"precondition":"must_exist",{nobody}"#
+        ),
+        format!(
+            r#"{time},"command":{{"delete":{{"id":"notes:a"}}}},"precondition":{{"version_in":[1,300]}},{nobody}"#
+        ),
+    ];
+    for (submission, expected) in samples().iter().zip(expected) {
+        let payload = PayloadFormat::Json.encode(submission).unwrap();
+        assert_eq!(String::from_utf8(payload).unwrap(), expected);
+    }
+}
+
+#[test]
+fn the_bytes_in_cbor_are_these() {
+    // {"V1": {"accepted_at": {"seconds": 1700000000, "nanoseconds": 123456789},
+    // "command": {"delete": {"id": "notes:a"}}, "precondition": {"version_in":
+    // [1, 300]}, "idempotency": null, "principal": null, "trace_id": null}}
+    let expected = b"\xa1\x62V1\xa6\
+        \x6baccepted_at\xa2\x67seconds\x1a\x65\x53\xf1\x00\x6bnanoseconds\x1a\x07\x5b\xcd\x15\
+        \x67command\xa1\x66delete\xa1\x62id\x67notes:a\
+        \x6cprecondition\xa1\x6aversion_in\x82\x01\x19\x01\x2c\
+        \x6bidempotency\xf6\x69principal\xf6\x68trace_id\xf6";
+    let payload = PayloadFormat::Cbor.encode(&samples()[3]).unwrap();
+    assert_eq!(payload.escape_ascii().to_string(), expected.escape_ascii().to_string());
+}
+
+/// The golden segment of a format: written by version 1, readable for ever.
+fn golden(format: PayloadFormat) -> (PathBuf, Vec<u8>) {
+    let name = format!("tests/fixtures/log/v1-{format}.log");
+    let log = LogId::from_uuid(uuid::Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef));
+    let mut bytes = SegmentHeader { format, log, first: Sequence::new(7) }.encode();
+    for (seq, submission) in (7..).zip(samples()) {
+        let payload = format.encode(&submission).unwrap();
+        push_frame(&mut bytes, Sequence::new(seq), Sequence::new(6), &payload);
+    }
+    (Path::new(env!("CARGO_MANIFEST_DIR")).join(name), bytes)
+}
+
+#[test]
+fn golden_segments_are_read_and_still_written_the_same() {
+    for format in FORMATS {
+        let (path, bytes) = golden(format);
+        if std::env::var_os("DAYBOOK_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{}", path.display());
+        let file = OsDisk.open_read(&path).unwrap();
+        let end = bytes.len() as u64;
+        let first = Sequence::new(7);
+        let mut scanner = Scanner::new(file, end, Role::Sealed, HEADER_BYTES, first);
+        for sample in samples() {
+            match scanner.step().unwrap() {
+                Scan::Record(record) => {
+                    assert_eq!(format.decode(record.payload).unwrap(), sample);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(scanner.step().unwrap(), Scan::End);
+    }
+}

@@ -1,0 +1,238 @@
+//! The bytes of segment headers and frames. Knows no files.
+
+use uuid::Uuid;
+
+use super::PayloadFormat;
+use crate::domain::{LogId, Sequence};
+
+/// The first bytes of every segment.
+const MAGIC: [u8; 8] = *b"DAYBOOK\0";
+/// The format version that this build writes, and the only one it reads.
+const VERSION: u16 = 1;
+/// The size of a segment header.
+pub(super) const HEADER_BYTES: u64 = 40;
+/// The size of a frame without its payload.
+pub(super) const FRAME_BYTES: usize = 24;
+/// The largest payload of one frame: 1 MiB.
+pub const MAX_PAYLOAD_BYTES: u32 = 1 << 20;
+
+/// What the first bytes of a segment say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    pub(super) format: PayloadFormat,
+    pub(super) log: LogId,
+    pub(super) first: Sequence,
+}
+
+/// Why the first bytes of a segment are not a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderDamage {
+    /// There are fewer bytes than a header has.
+    #[error("the segment is shorter than its header")]
+    CutShort,
+    /// They do not start with the magic bytes.
+    #[error("the segment does not start with the magic bytes")]
+    Magic,
+    /// The checksum does not match.
+    #[error("the checksum of the segment header is wrong")]
+    Checksum,
+    /// Another version of the format, written by a newer Daybook.
+    #[error("format version {found} is unknown to this build, which reads version {VERSION}")]
+    UnknownVersion {
+        /// The version.
+        found: u16,
+    },
+    /// A payload format that this build does not read.
+    #[error("payload format {found} is unknown to this build")]
+    UnknownPayloadFormat {
+        /// Its number.
+        found: u8,
+    },
+}
+
+impl SegmentHeader {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES as usize);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.push(self.format.number());
+        bytes.push(0);
+        bytes.extend_from_slice(self.log.as_uuid().as_bytes());
+        bytes.extend_from_slice(&self.first.get().to_le_bytes());
+        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+        bytes
+    }
+
+    /// Reads a header from the first bytes of a segment.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, HeaderDamage> {
+        Self::fields(bytes).unwrap_or(Err(HeaderDamage::CutShort))
+    }
+
+    /// `None` where the bytes end early.
+    fn fields(bytes: &[u8]) -> Option<Result<Self, HeaderDamage>> {
+        let protected = bytes.get(..HEADER_BYTES as usize - 4)?;
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (version, rest) = rest.split_first_chunk::<2>()?;
+        let ([format, _reserved], rest) = rest.split_first_chunk::<2>()?;
+        let (log, rest) = rest.split_first_chunk::<16>()?;
+        let (first, rest) = rest.split_first_chunk::<8>()?;
+        let (checksum, _) = rest.split_first_chunk::<4>()?;
+        let version = u16::from_le_bytes(*version);
+        Some(if *magic != MAGIC {
+            Err(HeaderDamage::Magic)
+        } else if crc32c::crc32c(protected) != u32::from_le_bytes(*checksum) {
+            Err(HeaderDamage::Checksum)
+        } else if version != VERSION {
+            Err(HeaderDamage::UnknownVersion { found: version })
+        } else if let Some(format) = PayloadFormat::from_number(*format) {
+            Ok(Self {
+                format,
+                log: LogId::from_uuid(Uuid::from_bytes(*log)),
+                first: Sequence::new(u64::from_le_bytes(*first)),
+            })
+        } else {
+            Err(HeaderDamage::UnknownPayloadFormat { found: *format })
+        })
+    }
+}
+
+/// The fixed part of a frame, as it was read: proven by
+/// [`protects`](Self::protects) only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    pub(super) payload_bytes: u32,
+    checksum: u32,
+    pub(super) sequence: Sequence,
+    pub(super) durable: Sequence,
+}
+
+impl FrameHeader {
+    /// Reads the fixed part from the first bytes of a frame; `None` when there
+    /// are too few.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (payload_bytes, rest) = bytes.split_first_chunk::<4>()?;
+        let (checksum, rest) = rest.split_first_chunk::<4>()?;
+        let (sequence, rest) = rest.split_first_chunk::<8>()?;
+        let (durable, _) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            payload_bytes: u32::from_le_bytes(*payload_bytes),
+            checksum: u32::from_le_bytes(*checksum),
+            sequence: Sequence::new(u64::from_le_bytes(*sequence)),
+            durable: Sequence::new(u64::from_le_bytes(*durable)),
+        })
+    }
+
+    /// Whether the length is one that a frame can have. Zeros never are a frame.
+    pub(super) fn has_valid_length(&self) -> bool {
+        (1..=MAX_PAYLOAD_BYTES).contains(&self.payload_bytes)
+    }
+
+    /// The size of the whole frame.
+    pub(super) fn frame_bytes(&self) -> usize {
+        FRAME_BYTES + self.payload_bytes as usize
+    }
+
+    /// Whether the checksum matches the whole frame, which starts with `bytes`.
+    pub(super) fn protects(&self, frame: &[u8]) -> bool {
+        let length = crc32c::crc32c(frame.get(..4).unwrap_or_default());
+        frame
+            .get(8..self.frame_bytes())
+            .is_some_and(|rest| crc32c::crc32c_append(length, rest) == self.checksum)
+    }
+}
+
+/// Appends a frame to a buffer. The payload has 1 to [`MAX_PAYLOAD_BYTES`] bytes.
+pub(super) fn push_frame(
+    buffer: &mut Vec<u8>,
+    sequence: Sequence,
+    durable: Sequence,
+    payload: &[u8],
+) {
+    let length = (payload.len() as u32).to_le_bytes();
+    let sequence = sequence.get().to_le_bytes();
+    let durable = durable.get().to_le_bytes();
+    let checksum = [&sequence[..], &durable[..], payload]
+        .into_iter()
+        .fold(crc32c::crc32c(&length), crc32c::crc32c_append);
+    buffer.extend_from_slice(&length);
+    buffer.extend_from_slice(&checksum.to_le_bytes());
+    buffer.extend_from_slice(&sequence);
+    buffer.extend_from_slice(&durable);
+    buffer.extend_from_slice(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            format: PayloadFormat::Cbor,
+            log: LogId::from_uuid(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff)),
+            first: Sequence::new(0x0102_0304_0506_0708),
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_segment_header_are_these() {
+        #[rustfmt::skip]
+        let expected = [
+            b'D', b'A', b'Y', b'B', b'O', b'O', b'K', 0,
+            1, 0,
+            2,
+            0,
+            0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+            0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
+            8, 7, 6, 5, 4, 3, 2, 1,
+            0x4d, 0xde, 0xd2, 0xfb,
+        ];
+        assert_eq!(header().encode(), expected);
+        assert_eq!(SegmentHeader::decode(&expected), Ok(header()));
+    }
+
+    #[test]
+    fn the_bytes_of_a_frame_are_these() {
+        let mut bytes = Vec::new();
+        push_frame(&mut bytes, Sequence::new(258), Sequence::new(257), b"abc");
+        #[rustfmt::skip]
+        let expected = [
+            3, 0, 0, 0,
+            0x10, 0x54, 0x8c, 0xab,
+            2, 1, 0, 0, 0, 0, 0, 0,
+            1, 1, 0, 0, 0, 0, 0, 0,
+            b'a', b'b', b'c',
+        ];
+        assert_eq!(bytes, expected);
+        let header = FrameHeader::parse(&bytes).unwrap();
+        assert!(header.protects(&bytes));
+        assert_eq!((header.sequence.get(), header.durable.get()), (258, 257));
+    }
+
+    #[test]
+    fn a_header_with_any_bit_flipped_is_refused() {
+        let bytes = header().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&flipped).is_err(), "bit {bit}");
+        }
+        for bytes_left in 0..bytes.len() {
+            let cut = SegmentHeader::decode(&bytes[..bytes_left]);
+            assert_eq!(cut, Err(HeaderDamage::CutShort));
+        }
+    }
+
+    #[test]
+    fn an_unknown_version_or_payload_format_is_named() {
+        let resealed = |place: usize, value: u8| {
+            let mut bytes = header().encode();
+            bytes[place] = value;
+            let checksum = crc32c::crc32c(&bytes[..36]).to_le_bytes();
+            bytes[36..].copy_from_slice(&checksum);
+            SegmentHeader::decode(&bytes)
+        };
+        assert_eq!(resealed(8, 2), Err(HeaderDamage::UnknownVersion { found: 2 }));
+        assert_eq!(resealed(10, 3), Err(HeaderDamage::UnknownPayloadFormat { found: 3 }));
+        assert_eq!(resealed(10, 0), Err(HeaderDamage::UnknownPayloadFormat { found: 0 }));
+    }
+}

@@ -1,0 +1,189 @@
+//! The log as the application sees it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+
+use super::disk::{Disk, FolderLock, LockError};
+use super::failure::{Failure, NotLogged, OpenError};
+use super::queue::{self, Ended, Request};
+use super::reader::Reader;
+use super::recovery::recover;
+use super::shared::Shared;
+use super::{FileLogOptions, LOCK_FILE, MAX_PAYLOAD_BYTES};
+use crate::domain::{Entry, LogId, Position, Sequence, Submission};
+use crate::ports::{CommandLog, LogError, Positions, ReadLimit};
+
+/// A [`CommandLog`] in the files of a folder.
+///
+/// Dropping it writes what was queued, waits for the writer and gives the folder
+/// back.
+#[derive(Debug)]
+pub struct FileLog {
+    dir: PathBuf,
+    options: FileLogOptions,
+    shared: Arc<Shared>,
+    reader: Arc<Reader>,
+    /// `None` only while this is dropped.
+    requests: Option<mpsc::Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+    /// Given back after the writer has ended.
+    _lock: FolderLock,
+}
+
+impl FileLog {
+    /// Opens the log in a folder for this process alone. A folder that is not
+    /// there is made, and a log in it with a new id.
+    ///
+    /// Reads the whole log and checks every frame, so it takes about a second
+    /// per gigabyte, and blocks for as long. After `Ok` every command that
+    /// [`positions`](CommandLog::positions) tells survives a power loss.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the log is then as it was, but for an unfinished write at
+    /// its end.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        options: FileLogOptions,
+    ) -> Result<Self, OpenError> {
+        disk.create_dir_all(dir).map_err(OpenError::folder(dir))?;
+        let lock = disk.lock(&dir.join(LOCK_FILE)).map_err(|error| match error {
+            LockError::Held { holder } => OpenError::InUse { dir: dir.to_owned(), holder },
+            LockError::Io(error) => OpenError::folder(dir)(error),
+        })?;
+        let writer = recover(Arc::clone(&disk), dir, options)?;
+        let shared = Arc::clone(&writer.shared);
+        let reader = Arc::new(Reader::new(disk, Arc::clone(&shared)));
+        let (requests, thread) =
+            queue::start(writer).map_err(Failure::of("starting the writer of", dir))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            options,
+            shared,
+            reader,
+            requests: Some(requests),
+            thread: Some(thread),
+            _lock: lock,
+        })
+    }
+
+    /// The folder of the log.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    async fn send(&self, request: Request) -> Result<(), LogError> {
+        match &self.requests {
+            Some(requests) => requests.send(request).await.map_err(|_| LogError::Closed),
+            None => Err(LogError::Closed),
+        }
+    }
+
+    /// Runs a read where it may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Reader) -> Result<T, LogError> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let reader = Arc::clone(&self.reader);
+        spawn_blocking(move || read(&reader)).await.unwrap_or_else(|error| {
+            Err(LogError::Io { place: self.place(), source: io::Error::other(error) })
+        })
+    }
+
+    fn place(&self) -> String {
+        self.dir.display().to_string()
+    }
+}
+
+#[async_trait]
+impl CommandLog for FileLog {
+    fn id(&self) -> LogId {
+        self.shared.log
+    }
+
+    fn positions(&self) -> Positions {
+        // In this order: the log may grow in between, its start may not move
+        // back.
+        let last = self.shared.published().last;
+        Positions { first: self.shared.index().first(), last }
+    }
+
+    async fn append(&self, submission: Submission) -> Result<Position, LogError> {
+        if self.shared.published().closed {
+            return Err(LogError::Closed);
+        }
+        let payload = self
+            .options
+            .format
+            .encode(&submission)
+            .map_err(|error| LogError::Refused { detail: error.to_string() })?;
+        let (bytes, max_bytes) = (payload.len() as u64, u64::from(MAX_PAYLOAD_BYTES));
+        if bytes > max_bytes {
+            return Err(LogError::TooLarge { bytes, max_bytes });
+        }
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Append { payload, answer }).await?;
+        match answered.await {
+            Ok(Ok(position)) => Ok(position),
+            Ok(Err(Ended::NotLogged(error))) => Err(error.into()),
+            Ok(Err(Ended::Closed)) => Err(LogError::Closed),
+            Err(_gone) => Err(LogError::Unclear { detail: "its writer has died".to_owned() }),
+        }
+    }
+
+    async fn read(&self, from: Sequence, limit: ReadLimit) -> Result<Vec<Entry>, LogError> {
+        self.blocking(move |reader| reader.read(from, limit)).await
+    }
+
+    async fn wait_past(&self, seq: Sequence) -> Result<(), LogError> {
+        let mut published = self.shared.subscribe();
+        let found = published.wait_for(|p| p.last.seq > seq || p.closed).await;
+        match found {
+            Ok(published) if published.last.seq > seq => Ok(()),
+            _ => Err(LogError::Closed),
+        }
+    }
+
+    async fn locate(&self, seq: Sequence) -> Result<Position, LogError> {
+        self.blocking(move |reader| reader.locate(seq)).await
+    }
+
+    async fn floor(&self, upto: Sequence, bytes: u64) -> Result<Sequence, LogError> {
+        self.blocking(move |reader| reader.floor(upto, bytes)).await
+    }
+
+    async fn close(&self) -> Result<(), LogError> {
+        let (answer, answered) = oneshot::channel();
+        if self.send(Request::Close { answer }).await.is_err() {
+            // It was closed before.
+            return Ok(());
+        }
+        match answered.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(
+                NotLogged::Full(detail) | NotLogged::Refused(detail) | NotLogged::Unclear(detail),
+            )) => Err(LogError::Io { place: self.place(), source: io::Error::other(detail) }),
+            Err(_gone) => {
+                let source = io::Error::other("its writer has died");
+                Err(LogError::Io { place: self.place(), source })
+            }
+        }
+    }
+}
+
+impl Drop for FileLog {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that died has been reported by its callers.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The settings of a file log.
+
+use std::time::Duration;
+
+use super::PayloadFormat;
+
+/// When written commands are synced, by the crash that an acknowledged command
+/// survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// Before a command is acknowledged, one sync for all that wait. Survives a
+    /// kill of the process, a crash of the system and a power loss. Only this
+    /// keeps the promise of the service.
+    #[default]
+    Always,
+    /// That long after the first unsynced write, at the latest. Survives a kill
+    /// of the process. A crash of the system or a power loss may take the
+    /// commands of the last interval, a whole end of the log, never its middle.
+    Interval(Duration),
+    /// When a segment is full and when the log is closed. Survives a kill of
+    /// the process. A crash of the system or a power loss may take an end of
+    /// the log as large as a segment.
+    Never,
+}
+
+/// The settings of a file log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLogOptions {
+    /// How commands are encoded. Default: CBOR. Segments that are there keep
+    /// theirs.
+    pub format: PayloadFormat,
+    /// When written commands are synced. Default: always.
+    pub sync: SyncPolicy,
+    /// A segment of at least this size is followed by a new one. Default:
+    /// 64 MiB. A segment may be larger by one group.
+    pub segment_bytes: u64,
+    /// How many commands may wait for the writer; more callers wait to hand
+    /// theirs over. Default: 1024. Minimum: 1.
+    pub queue_commands: usize,
+    /// At most so many commands are written and synced together. Default: 1024.
+    /// Minimum: 1.
+    pub group_commands: usize,
+    /// A group of at least this size takes no more commands. Default: 4 MiB.
+    pub group_bytes: usize,
+}
+
+impl Default for FileLogOptions {
+    fn default() -> Self {
+        Self {
+            format: PayloadFormat::default(),
+            sync: SyncPolicy::default(),
+            segment_bytes: 64 << 20,
+            queue_commands: 1024,
+            group_commands: 1024,
+            group_bytes: 4 << 20,
+        }
+    }
+}

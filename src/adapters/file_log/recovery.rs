@@ -1,0 +1,215 @@
+//! What is done with a log as the last process left it.
+//!
+//! The whole log is read first ([`super::survey`]), and nothing is changed
+//! unless all of it is as a crash can have left it:
+//!
+//! | found | how it comes about | what is done |
+//! | --- | --- | --- |
+//! | no segment | a new folder | a first segment with a new log id |
+//! | every frame intact | a clean end, or a kill | nothing |
+//! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut; a warning says how many |
+//! | last segment: at most a header long, the header unreadable | a crash while the segment was made | torn creation: moved to `<segment>.torn-0`; the segment before goes on |
+//! | last segment: a header and no frame | a crash after the segment was made | nothing |
+//! | a bad frame before an intact one that says it was synced | bit rot, a foreign hand | corrupt: refused |
+//! | a bad frame in any segment but the last | the same: a segment is synced before the next is made | corrupt: refused |
+//! | a header unreadable with bytes behind it, or in any segment but the last | the same: a header is synced before a frame is written | corrupt: refused |
+//! | an intact frame or segment with another sequence than the one that comes next; another log id; a name that disagrees | a segment is missing or was put there | corrupt: refused |
+//! | an unknown format version or payload format | a newer Daybook wrote it | corrupt: refused |
+//! | the system could not read | a failing disk, missing rights | an I/O error: nothing is known, nothing is cut |
+//!
+//! What is cut was never acknowledged (with the sync policy `always`): had it
+//! been, it would have been synced, and a synced frame does not tear. One case
+//! cannot be told apart: damage to the very last group, which nothing follows
+//! yet. That is why the bytes are kept.
+//!
+//! At last the end of the log that no later frame proves to be synced is
+//! written again in place and synced. Its commands are in the page cache, but
+//! perhaps only there: the process may have been killed before its sync, or
+//! after a sync that failed.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::FileLogOptions;
+use super::creation::create_segment;
+use super::disk::{Disk, read_full_at, write_all_at};
+use super::failure::{Failure, OpenError};
+use super::frame::{HEADER_BYTES, SegmentHeader};
+use super::index::{Index, Mark, SegmentEntry};
+use super::mend::rewrite;
+use super::reader::Reader;
+use super::shared::Shared;
+use super::survey::{Segment, Survey, Tail, Visit, survey};
+use super::writer::{Active, Place, Writer};
+use crate::domain::{LogId, Position, Sequence};
+
+/// How much of a torn tail is copied at a time.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Makes the log in that folder ready for appends. The folder is there, and
+/// this process alone may write to it.
+pub(super) fn recover(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    options: FileLogOptions,
+) -> Result<Writer, OpenError> {
+    let mut builder = IndexBuilder { index: Index::new(Sequence::FIRST), base: 0, end: 0 };
+    let mut found = survey(&*disk, dir, Sequence::FIRST, &mut |visit| {
+        builder.note(&visit);
+        ControlFlow::Continue(())
+    })?;
+    drop_tail(&*disk, dir, &found.tail)?;
+    let last = match found.segments.pop() {
+        Some(last) => last,
+        None => create_first(&*disk, dir, options)?,
+    };
+    let mut writer = resume(disk, dir, options, builder, &found, last)?;
+    if writer.active.header.format != options.format {
+        writer.roll()?;
+    }
+    Ok(writer)
+}
+
+/// Builds the index while the survey reads the frames.
+struct IndexBuilder {
+    index: Index,
+    /// Where the segment of the last frame starts, in bytes of log.
+    base: u64,
+    /// Where the last frame ends.
+    end: u64,
+}
+
+impl IndexBuilder {
+    fn note(&mut self, visit: &Visit<'_>) {
+        if visit.record.sequence == visit.segment.first {
+            self.push(visit.segment);
+        }
+        let start = self.base + visit.record.start;
+        self.index.note(Mark { seq: visit.record.sequence, start });
+        self.end = self.base + visit.record.end;
+    }
+
+    fn push(&mut self, segment: &Segment) {
+        self.base = self.end;
+        let Segment { path, format, first, .. } = segment.clone();
+        self.index.push_segment(SegmentEntry { path, format, base: self.base }, first);
+    }
+}
+
+/// Keeps the bytes behind the last intact frame aside and takes them out of the
+/// log.
+fn drop_tail(disk: &dyn Disk, dir: &Path, tail: &Tail) -> Result<(), Failure> {
+    match tail {
+        Tail::Clean | Tail::Unread => Ok(()),
+        Tail::TornCreation { path, bytes } => {
+            let kept = free_name(disk, path, 0)?;
+            disk.rename(path, &kept).map_err(Failure::of("renaming", path))?;
+            disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+            tracing::warn!(segment = %path.display(), bytes, kept = %kept.display(),
+                "a segment of the command log was never finished; it was moved aside");
+            Ok(())
+        }
+        Tail::Torn { path, offset, bytes } => {
+            let kept = free_name(disk, path, *offset)?;
+            if let Err(failure) = copy(disk, path, *offset, &kept) {
+                let _rest = disk.remove(&kept);
+                return Err(failure);
+            }
+            disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+            let file = disk.open_write(path).map_err(Failure::of("opening", path))?;
+            file.set_len(*offset).map_err(Failure::of("cutting", path))?;
+            file.sync_all().map_err(Failure::of("syncing", path))?;
+            tracing::warn!(segment = %path.display(), offset, bytes, kept = %kept.display(),
+                "the command log ended with an unfinished write; its bytes were cut and kept aside");
+            Ok(())
+        }
+    }
+}
+
+/// A name that no file has, so that nothing kept earlier is lost.
+fn free_name(disk: &dyn Disk, segment: &Path, offset: u64) -> Result<PathBuf, Failure> {
+    let mut number = 1_u32;
+    loop {
+        let suffix =
+            if number == 1 { format!("torn-{offset}") } else { format!("torn-{offset}-{number}") };
+        let path = segment.with_extension(format!("log.{suffix}"));
+        match disk.open_read(&path) {
+            Ok(_) => number += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+            Err(error) => return Err(Failure::of("opening", &path)(error)),
+        }
+    }
+}
+
+/// Copies the end of a file, durably but for the name of the copy.
+fn copy(disk: &dyn Disk, from: &Path, offset: u64, to: &Path) -> Result<(), Failure> {
+    let source = disk.open_read(from).map_err(Failure::of("opening", from))?;
+    let target = disk.create(to).map_err(Failure::of("creating", to))?;
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut copied = 0;
+    loop {
+        let read = read_full_at(&*source, &mut buffer, offset + copied)
+            .map_err(Failure::of("reading", from))?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        write_all_at(&*target, bytes, copied).map_err(Failure::of("writing to", to))?;
+        copied += read as u64;
+        if read < buffer.len() {
+            return target.sync_all().map_err(Failure::of("syncing", to));
+        }
+    }
+}
+
+fn create_first(disk: &dyn Disk, dir: &Path, options: FileLogOptions) -> Result<Segment, Failure> {
+    let log = LogId::from_uuid(Uuid::new_v4());
+    let (format, first) = (options.format, Sequence::FIRST);
+    let (path, _file) = create_segment(disk, dir, &SegmentHeader { format, log, first })?;
+    Ok(Segment { path, log, format, first, next: first, bytes: HEADER_BYTES })
+}
+
+/// The writer for a log that ends with that segment and is sound.
+fn resume(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    options: FileLogOptions,
+    mut builder: IndexBuilder,
+    found: &Survey,
+    last: Segment,
+) -> Result<Writer, OpenError> {
+    if last.next == last.first {
+        builder.push(&last);
+    }
+    let base = builder.base;
+    let written = Place { seq: last.next.previous(), offset: last.bytes };
+    let end = if written.seq < builder.index.first() { 0 } else { base + written.offset };
+    let position = Position { seq: written.seq, end };
+    let shared = Arc::new(Shared::new(last.log, builder.index, position));
+    let unproven_from = if found.proven < last.first {
+        0
+    } else {
+        // The end of the last proven frame.
+        let reader = Reader::new(Arc::clone(&disk), Arc::clone(&shared));
+        let proven =
+            reader.locate(found.proven).map_err(|e| OpenError::Io { detail: e.to_string() })?;
+        proven.end.saturating_sub(base)
+    };
+    let file = disk.open_write(&last.path).map_err(Failure::of("opening", &last.path))?;
+    rewrite(&*file, unproven_from, written.offset)
+        .map_err(Failure::of("writing to", &last.path))?;
+    file.sync_all().map_err(Failure::of("syncing", &last.path))?;
+    disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+    let header = SegmentHeader { format: last.format, log: last.log, first: last.first };
+    Ok(Writer {
+        disk,
+        dir: dir.to_owned(),
+        options,
+        shared,
+        active: Active { path: last.path, file, header, base },
+        written,
+        synced: written,
+        poison: None,
+    })
+}

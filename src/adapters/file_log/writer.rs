@@ -1,0 +1,189 @@
+//! Appending: one writer, one group at a time.
+//!
+//! A step function without threads or queues; [`super::queue`] loops it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::creation::{create_segment, replace_empty_segment};
+use super::disk::{Disk, DiskFile, write_all_at};
+use super::failure::{Failure, NotLogged};
+use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
+use super::index::{Mark, SegmentEntry};
+use super::mend;
+use super::shared::Shared;
+use super::{FileLogOptions, SyncPolicy};
+use crate::domain::{Position, Sequence};
+
+/// The writer of a log.
+pub(super) struct Writer {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: PathBuf,
+    pub(super) options: FileLogOptions,
+    pub(super) shared: Arc<Shared>,
+    pub(super) active: Active,
+    /// The last command that was acknowledged.
+    pub(super) written: Place,
+    /// The last command that was synced; with the policy `always` the same.
+    pub(super) synced: Place,
+    /// What failed last, as long as that is not mended. Nothing is written while
+    /// it is set.
+    pub(super) poison: Option<String>,
+}
+
+/// The segment that is appended to.
+pub(super) struct Active {
+    pub(super) path: PathBuf,
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) header: SegmentHeader,
+    /// Where it starts, in bytes of log.
+    pub(super) base: u64,
+}
+
+/// The end of a command in the active segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) seq: Sequence,
+    pub(super) offset: u64,
+}
+
+impl Writer {
+    /// Appends a group of payloads. After `Ok` all of them are in the log, by
+    /// the sync policy; readers see them.
+    ///
+    /// After an error none of them is acknowledged, and the log is poisoned.
+    pub(super) fn commit(&mut self, payloads: &[Vec<u8>]) -> Result<Vec<Position>, NotLogged> {
+        self.mend()?;
+        if self.written.offset >= self.options.segment_bytes && self.has_frames() {
+            self.roll().map_err(|failure| {
+                // Nothing of this group was written yet.
+                self.poison_with(&failure);
+                NotLogged::refused(&failure)
+            })?;
+        }
+        let (bytes, places) = self.frames(payloads);
+        self.write(&bytes).map_err(|failure| self.take_back(&failure))?;
+        self.publish(&places);
+        Ok(places.iter().map(|place| self.position(*place)).collect())
+    }
+
+    /// Syncs what is not synced yet.
+    pub(super) fn sync(&mut self) -> Result<(), NotLogged> {
+        self.mend()?;
+        self.sync_active().map_err(|failure| {
+            self.poison_with(&failure);
+            NotLogged::refused(&failure)
+        })
+    }
+
+    /// Whether a power loss may take commands that were acknowledged.
+    pub(super) fn has_unsynced(&self) -> bool {
+        self.synced != self.written
+    }
+
+    /// Goes on with a segment in the configured format: a new one, or one in
+    /// the place of an empty one. The old one is synced first, so that no
+    /// segment but the last can ever end with an unfinished write.
+    pub(super) fn roll(&mut self) -> Result<(), Failure> {
+        self.sync_active()?;
+        let first = self.written.seq.next();
+        let header =
+            SegmentHeader { format: self.options.format, log: self.active.header.log, first };
+        let (base, (path, file)) = if self.has_frames() {
+            let base = self.active.base + self.written.offset;
+            (base, create_segment(&*self.disk, &self.dir, &header)?)
+        } else {
+            (self.active.base, replace_empty_segment(&*self.disk, &self.dir, &header)?)
+        };
+        let entry = SegmentEntry { path: path.clone(), format: header.format, base };
+        self.shared.change_index(|index| index.push_segment(entry, first));
+        self.active = Active { path, file, header, base };
+        self.written.offset = HEADER_BYTES;
+        self.synced = self.written;
+        Ok(())
+    }
+
+    fn mend(&mut self) -> Result<(), NotLogged> {
+        let Some(earlier) = self.poison.clone() else { return Ok(()) };
+        match mend::mend(self) {
+            Ok(()) => {
+                tracing::info!(earlier, "the command log takes commands again");
+                Ok(())
+            }
+            Err(error) => Err(NotLogged::poisoned(&earlier, &error)),
+        }
+    }
+
+    /// The frames for a group and where each will end.
+    fn frames(&self, payloads: &[Vec<u8>]) -> (Vec<u8>, Vec<Place>) {
+        let mut bytes = Vec::new();
+        let mut places = Vec::with_capacity(payloads.len());
+        let mut seq = self.written.seq;
+        for payload in payloads {
+            seq = seq.next();
+            push_frame(&mut bytes, seq, self.synced.seq, payload);
+            places.push(Place { seq, offset: self.written.offset + bytes.len() as u64 });
+        }
+        (bytes, places)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        write_all_at(&*self.active.file, bytes, self.written.offset)
+            .map_err(Failure::of("writing to", &self.active.path))?;
+        if self.options.sync == SyncPolicy::Always {
+            self.active.file.sync_data().map_err(Failure::of("syncing", &self.active.path))?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing of a failed group ever comes back, if that can be
+    /// done at all. Either way the log is poisoned.
+    fn take_back(&mut self, failure: &Failure) -> NotLogged {
+        self.poison_with(failure);
+        let Active { path, file, .. } = &self.active;
+        let taken_back = file
+            .set_len(self.written.offset)
+            .map_err(Failure::of("cutting", path))
+            .and_then(|()| file.sync_all().map_err(Failure::of("syncing", path)));
+        match taken_back {
+            Ok(()) => NotLogged::refused(failure),
+            Err(taking_back) => NotLogged::unclear(failure, &taking_back),
+        }
+    }
+
+    fn publish(&mut self, places: &[Place]) {
+        let base = self.active.base;
+        self.shared.change_index(|index| {
+            for place in places {
+                let start = base + self.written.offset;
+                index.note(Mark { seq: place.seq, start });
+                self.written = *place;
+            }
+        });
+        if self.options.sync == SyncPolicy::Always {
+            self.synced = self.written;
+        }
+        self.shared.publish(self.position(self.written));
+    }
+
+    fn sync_active(&mut self) -> Result<(), Failure> {
+        if self.has_unsynced() {
+            self.active.file.sync_data().map_err(Failure::of("syncing", &self.active.path))?;
+            self.synced = self.written;
+        }
+        Ok(())
+    }
+
+    fn poison_with(&mut self, failure: &Failure) {
+        tracing::error!(%failure, "the command log is poisoned: it refuses commands until mended");
+        self.poison = Some(failure.to_string());
+    }
+
+    pub(super) fn has_frames(&self) -> bool {
+        self.written.seq >= self.active.header.first
+    }
+
+    fn position(&self, place: Place) -> Position {
+        Position { seq: place.seq, end: self.active.base + place.offset }
+    }
+}

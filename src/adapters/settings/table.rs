@@ -1,0 +1,156 @@
+//! The table of settings, and the struct that is read by it.
+
+use std::path::PathBuf;
+
+use super::sources::Reader;
+use super::values::{
+    BindAddress, ByteSize, Count, DatabaseName, Endpoint, LogFormat, LogSync, TimeSpan,
+    UnavailableTimeout,
+};
+use super::{SettingsError, Sources};
+
+/// What there is to know of one setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its name as the environment spells it.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Its value when it is not set.
+    pub default: &'static str,
+    /// The least value, where there is one.
+    pub minimum: Option<&'static str>,
+    /// What may be written.
+    pub accepts: &'static str,
+}
+
+/// The least value, where one is declared.
+macro_rules! minimum {
+    () => {
+        None
+    };
+    ($minimum:literal) => {
+        Some($minimum)
+    };
+}
+
+/// Each setting is declared once: its documentation, its name, the field and
+/// type that hold it, its default, what is accepted and the least value.
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:literal => $field:ident: $type:ty = $default:literal,
+        accepts $accepts:literal $(, at least $minimum:literal)?;
+    )+) => {
+        /// What the service runs with. Every value was checked.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Settings {
+            $( $(#[doc = $doc])+ pub $field: $type, )+
+        }
+
+        /// All settings, in the order of their page.
+        pub const SETTINGS: &[Setting] = &[$(
+            Setting {
+                name: $name,
+                about: concat!($($doc),+).trim_ascii(),
+                default: $default,
+                minimum: minimum!($($minimum)?),
+                accepts: $accepts,
+            },
+        )+];
+
+        impl Settings {
+            /// Reads every setting.
+            ///
+            /// # Errors
+            /// [`SettingsError`] with every bad value.
+            pub fn read(sources: &Sources) -> Result<Self, SettingsError> {
+                let mut reader = Reader::new(sources);
+                $( let $field: Option<$type> = reader.read($name); )+
+                let all = move || Some(Self { $( $field: $field?, )+ });
+                all().ok_or_else(|| reader.into_error())
+            }
+        }
+    };
+}
+
+settings! {
+    /// The address that the service listens on. Port 0 takes a free one, which
+    /// the service tells in its log.
+    "BIND_ADDRESS" => bind_address: BindAddress = "127.0.0.1:8080",
+    accepts "HOST:PORT";
+
+    /// The folder of the command log and of the embedded database. It is made
+    /// when it is not there, and belongs to one process at a time.
+    "DATA_DIR" => data_dir: PathBuf = "./data",
+    accepts "a folder";
+
+    /// The database. `surrealkv://` is an embedded one in the folder `database`
+    /// under `DATA_DIR`, `surrealkv://FOLDER` one elsewhere; `mem://` keeps
+    /// nothing and is built anew from the command log at every start.
+    "DB_ENDPOINT" => db_endpoint: Endpoint = "surrealkv://",
+    accepts "surrealkv://, surrealkv://FOLDER or mem://";
+
+    /// The namespace in the database.
+    "DB_NAMESPACE" => db_namespace: DatabaseName = "daybook",
+    accepts "1 to 64 of A-Z, a-z, 0-9, _ and -";
+
+    /// The database in the namespace.
+    "DB_DATABASE" => db_database: DatabaseName = "daybook",
+    accepts "1 to 64 of A-Z, a-z, 0-9, _ and -";
+
+    /// How long the database may take to be reached at the start. After that
+    /// the process ends with the reason; the command log keeps everything.
+    "STARTUP_MAX_WAIT" => startup_max_wait: TimeSpan = "600",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "1s";
+
+    /// How long one call to the database may take.
+    "DB_OPERATION_TIMEOUT" => db_operation_timeout: TimeSpan = "30",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "10ms";
+
+    /// How long the database may be away before writes are refused. With
+    /// `never` they are accepted until the queue is full.
+    "DB_UNAVAILABLE_TIMEOUT" => db_unavailable_timeout: UnavailableTimeout = "30",
+    accepts "never, or a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
+
+    /// How commands are written into new segments of the log. Segments of the
+    /// other format stay readable beside them.
+    "COMMAND_LOG_FORMAT" => command_log_format: LogFormat = "cbor",
+    accepts "cbor or json";
+
+    /// When the log is synced to the disk. `always`: before every
+    /// acknowledgement, so acknowledged writes survive a kill and a power loss.
+    /// `interval:200ms`: so often; they survive a kill, a power loss takes the
+    /// last interval. `never`: they survive a kill, a power loss takes whatever
+    /// the operating system had not written.
+    "COMMAND_LOG_SYNC" => command_log_sync: LogSync = "always",
+    accepts "always, never, or interval:TIME from 1ms to 60s";
+
+    /// The size at which a new segment of the log is started.
+    "COMMAND_LOG_SEGMENT_BYTES" => command_log_segment_bytes: ByteSize = "64 MiB",
+    accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "64 KiB";
+
+    /// How much log before the checkpoint is compared with the database after a
+    /// crash. It must cover what the embedded database keeps in memory; batches
+    /// that it lost further back are not found.
+    "HEAL_WINDOW" => heal_window: ByteSize = "1 GiB",
+    accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "1 MiB";
+
+    /// How many commands may wait for the database before writes are refused.
+    "QUEUE_MAX_COMMANDS" => queue_max_commands: Count = "100000",
+    accepts "a whole number", at least "1";
+
+    /// How many bytes of log may wait for the database before writes are
+    /// refused.
+    "QUEUE_MAX_BYTES" => queue_max_bytes: ByteSize = "256 MiB",
+    accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "1 MiB";
+
+    /// How long a request may take. A write that is recorded but not applied by
+    /// then is answered 202.
+    "REQUEST_TIMEOUT" => request_timeout: TimeSpan = "30",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
+
+    /// How long requests in flight may take to end when the service stops.
+    "SHUTDOWN_TIMEOUT" => shutdown_timeout: TimeSpan = "30",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
+}

@@ -1,0 +1,107 @@
+//! Where log lines go: to standard error, for a person or as JSON.
+
+use std::env;
+use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogStyle {
+    /// One readable line each, in colour on a terminal.
+    #[default]
+    Text,
+    /// One JSON object (RFC 8259) per line, fields at its top.
+    Json,
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is neither a level nor a list of directives.
+    #[error(
+        "the log level {filter:?} cannot be used: {reason}; accepted: error, warn, info, debug, \
+         trace, off, or a filter such as warn,daybook::app=debug"
+    )]
+    Filter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something else in this process set it up before.
+    #[error("logging was set up twice")]
+    Twice,
+}
+
+/// Sends the log lines of this process, panics included, to standard error.
+///
+/// `filter` is a level, which then holds for this crate while all others keep
+/// to warnings, or a filter as `RUST_LOG` has it. The default is `info`.
+///
+/// # Errors
+/// When the filter cannot be used, or when it was called before.
+pub fn start(style: LogStyle, filter: Option<&str>) -> Result<(), TelemetryError> {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(parse_filter(filter.unwrap_or("info"))?)
+        .with_writer(io::stderr);
+    let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
+    match style {
+        LogStyle::Text => subscriber.with_ansi(colour).try_init(),
+        LogStyle::Json => subscriber.json().flatten_event(true).with_current_span(false).try_init(),
+    }
+    .map_err(|_| TelemetryError::Twice)?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Panics are log lines like all others. The message is only told where it is a
+/// constant: one that was put together may quote a note.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let message = info.payload().downcast_ref::<&str>().copied().unwrap_or("(not told)");
+    error!(location, panic = message, "a defect: a part of the service panicked");
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    // The database and its storage engine say a lot at info, so a bare level
+    // is a wish about this crate.
+    let directives = match filter.parse::<LevelFilter>() {
+        Ok(LevelFilter::OFF) => "off".to_owned(),
+        Ok(LevelFilter::ERROR) => "error".to_owned(),
+        Ok(level) => format!("warn,daybook={level}"),
+        Err(_) => filter.to_owned(),
+    };
+    EnvFilter::builder().parse(directives).map_err(|error| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("info", "daybook=info,warn")]
+    #[case("debug", "daybook=debug,warn")]
+    #[case("error", "error")]
+    #[case("off", "off")]
+    #[case("warn,daybook::app=debug", "daybook::app=debug,warn")]
+    fn a_bare_level_is_for_this_crate(#[case] given: &str, #[case] used: &str) {
+        assert_eq!(parse_filter(given).unwrap().to_string(), used);
+    }
+
+    #[rstest]
+    #[case("daybook=loud")]
+    #[case("a=b=c")]
+    fn a_filter_that_cannot_be_used_is_told(#[case] given: &str) {
+        let told = parse_filter(given).unwrap_err().to_string();
+        assert!(told.contains(given) && told.contains("accepted"), "{told}");
+    }
+}

@@ -1,0 +1,284 @@
+//! Puts the parts together: the one place that names the application and its
+//! adapters, and the order in which they start and stop.
+//!
+//! Start: open the command log (which locks the data folder), listen, run the
+//! applier (which connects to the database), serve. The service takes writes
+//! before the database is reached; they wait in the log.
+//!
+//! Stop: accept no more, answer what is in flight, stop the applier, sync and
+//! close the log, close the database. The applier runs until the last answer is
+//! out, because answers wait for it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinError, spawn_blocking};
+use tracing::{info, warn};
+
+use crate::adapters::file_log::disk::OsDisk;
+use crate::adapters::file_log::{FileLog, FileLogOptions, OpenError, PayloadFormat, SyncPolicy};
+use crate::adapters::http;
+#[cfg(not(feature = "surreal"))]
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::no_metrics::NoMetrics;
+use crate::adapters::settings::{LogFormat, LogSync, Settings};
+#[cfg(feature = "surreal")]
+use crate::adapters::surreal::{SurrealOptions, SurrealStore};
+use crate::adapters::system::{SystemClock, UlidNoteIds};
+use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits};
+use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
+
+/// Why the service could not start, or did not end well. Each message says
+/// everything; the sources add nothing to it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The data folder is not there and cannot be made, or is no folder.
+    #[error("the data folder {} cannot be used: {reason}", path.display())]
+    DataDir {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The command log cannot be opened.
+    #[error("{0}")]
+    Log(#[from] OpenError),
+    /// The database cannot be used with these settings.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The request timeout is out of bounds.
+    #[error("REQUEST_TIMEOUT: {0}")]
+    RequestTimeout(#[from] http::RequestTimeoutError),
+    /// The listener failed for good.
+    #[error("connections cannot be accepted any more: {0}")]
+    Accept(io::Error),
+    /// The database was not reached, or cannot be used.
+    #[error("{0}; the command log keeps every write")]
+    Database(#[from] ApplierError),
+    /// The applier panicked.
+    #[error("the service stopped by a defect of its own: {0}")]
+    Defect(#[from] JoinError),
+    /// The last sync of the log failed.
+    #[error("the command log could not be closed: {0}")]
+    Close(LogError),
+}
+
+/// The service, opened and ready to be run.
+pub struct Service {
+    settings: Settings,
+    log: Arc<dyn CommandLog>,
+    store: Arc<dyn NoteStore>,
+    daybook: Arc<Daybook>,
+    applier: Applier,
+}
+
+impl Service {
+    /// Opens the command log, which recovers it from a crash and keeps other
+    /// processes out of the data folder. The database is not touched yet.
+    ///
+    /// # Errors
+    /// When the data folder or the log in it cannot be used.
+    pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
+        prepare(&settings.data_dir)?;
+        let log = open_log(&settings).await?;
+        let store = make_store(&settings)?;
+        let ports = Ports {
+            log: Arc::clone(&log),
+            store: Arc::clone(&store),
+            clock: Arc::new(SystemClock),
+            note_ids: Arc::new(UlidNoteIds),
+            metrics: Arc::new(NoMetrics),
+        };
+        let (daybook, applier) = Daybook::new(ports, app_options(&settings));
+        Ok(Self { settings, log, store, daybook: Arc::new(daybook), applier })
+    }
+
+    /// Serves on that listener until `shutdown` is there, then stops in order.
+    ///
+    /// # Errors
+    /// When the database is not reached within `STARTUP_MAX_WAIT` or cannot be
+    /// used at all, when no connection can be accepted any more, and when the
+    /// log could not be closed. Everything is closed all the same.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServiceError> {
+        self.announce(&listener);
+        let options = http::Options::default();
+        let options = options.with_request_timeout(self.settings.request_timeout.get())?;
+        let router = http::router(Arc::clone(&self.daybook), options);
+        let (stop, stopped) = watch::channel(false);
+        // A task of its own: no request can cancel it.
+        let mut applier = tokio::spawn(self.applier.run(stopped));
+        let mut gave_up = None;
+        let until = async {
+            tokio::select! {
+                () = shutdown => info!("stopping"),
+                ended = &mut applier => gave_up = Some(ended),
+            }
+        };
+        let served = http::serve(listener, router, until, self.settings.shutdown_timeout.get());
+        let served = served.await.map_err(ServiceError::Accept);
+        stop.send_replace(true);
+        let applied = match gave_up {
+            Some(ended) => outcome(ended),
+            None => outcome(applier.await),
+        };
+        let closed = self.log.close().await.map_err(ServiceError::Close);
+        let continuity = *applied.as_ref().unwrap_or(&Continuity::Suspect);
+        if let Err(error) = self.store.close(continuity).await {
+            warn!(code = error.code(), %error, "the database was not closed cleanly");
+        }
+        applied?;
+        served?;
+        closed?;
+        info!("stopped");
+        Ok(())
+    }
+
+    /// Tells, in one line, what runs where. No secret is in it.
+    fn announce(&self, listener: &TcpListener) {
+        let positions = self.log.positions();
+        let address = listener.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        info!(
+            address,
+            data_dir = %self.settings.data_dir.display(),
+            log = %self.log.id(),
+            first = positions.first.get(),
+            last = positions.last.seq.get(),
+            database = database_name(&self.settings),
+            "listening"
+        );
+        let at_risk = match self.settings.command_log_sync {
+            LogSync::Always => return,
+            LogSync::Interval(span) => format!("the acknowledged writes of the last {span}"),
+            LogSync::Never => {
+                "every acknowledged write that the system had not written to the disk".to_owned()
+            }
+        };
+        warn!(
+            "COMMAND_LOG_SYNC is {}, so acknowledged writes are not durable: they survive a kill \
+             of this process, but a power loss or a crash of the system may take {at_risk}",
+            self.settings.command_log_sync
+        );
+    }
+}
+
+fn outcome(
+    ended: Result<Result<Continuity, ApplierError>, JoinError>,
+) -> Result<Continuity, ServiceError> {
+    Ok(ended??)
+}
+
+/// Listens on the address of the settings.
+///
+/// # Errors
+/// When it is in use, is not of this machine, or needs more rights.
+pub async fn listen(settings: &Settings) -> Result<TcpListener, ServiceError> {
+    let address = settings.bind_address.as_str();
+    TcpListener::bind(address).await.map_err(|error| ServiceError::Listen {
+        address: address.to_owned(),
+        reason: match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it or choose another BIND_ADDRESS".to_owned()
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            io::ErrorKind::PermissionDenied => "this user may not use that port".to_owned(),
+            _ => error.to_string(),
+        },
+    })
+}
+
+fn app_options(settings: &Settings) -> Options {
+    Options {
+        queue: QueueLimits {
+            max_commands: settings.queue_max_commands.get(),
+            max_bytes: settings.queue_max_bytes.get(),
+        },
+        heal_window_bytes: settings.heal_window.get(),
+        unavailable_after: settings.db_unavailable_timeout.get(),
+        startup_max_wait: settings.startup_max_wait.get(),
+        ..Options::default()
+    }
+}
+
+async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
+    let dir = settings.data_dir.join("log");
+    let options = FileLogOptions {
+        format: match settings.command_log_format {
+            LogFormat::Cbor => PayloadFormat::Cbor,
+            LogFormat::Json => PayloadFormat::Json,
+        },
+        sync: match settings.command_log_sync {
+            LogSync::Always => SyncPolicy::Always,
+            LogSync::Interval(span) => SyncPolicy::Interval(span.get()),
+            LogSync::Never => SyncPolicy::Never,
+        },
+        segment_bytes: settings.command_log_segment_bytes.get(),
+        ..FileLogOptions::default()
+    };
+    // It reads the whole log.
+    let opening = spawn_blocking(move || FileLog::open(Arc::new(OsDisk), &dir, options));
+    Ok(Arc::new(opening.await??))
+}
+
+#[cfg(feature = "surreal")]
+fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
+    let options = SurrealOptions {
+        namespace: settings.db_namespace.as_str().to_owned(),
+        database: settings.db_database.as_str().to_owned(),
+        operation_timeout: settings.db_operation_timeout.get(),
+        ..SurrealOptions::new(database_name(settings))
+    };
+    Ok(Arc::new(SurrealStore::new(options)?))
+}
+
+#[cfg(feature = "surreal")]
+fn database_name(settings: &Settings) -> String {
+    settings.db_endpoint.url(&settings.data_dir)
+}
+
+#[cfg(not(feature = "surreal"))]
+fn make_store(_settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
+    warn!(
+        "this build has no SurrealDB: DB_ENDPOINT has no effect, notes are kept in memory and \
+         built anew from the command log at every start"
+    );
+    Ok(Arc::new(MemoryStore::new()))
+}
+
+#[cfg(not(feature = "surreal"))]
+fn database_name(_settings: &Settings) -> String {
+    "memory".to_owned()
+}
+
+/// Makes the data folder where it is not there.
+fn prepare(path: &Path) -> Result<(), ServiceError> {
+    let unusable = |reason| ServiceError::DataDir { path: path.to_owned(), reason };
+    match std::fs::create_dir_all(path) {
+        Ok(()) => Ok(()),
+        Err(_) if path.exists() && !path.is_dir() => Err(unusable("it is not a folder".to_owned())),
+        Err(error) => Err(unusable(reason(&error))),
+    }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "this user may not read and write it".to_owned(),
+        io::ErrorKind::StorageFull => "its disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "its disk is read-only".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,177 @@
+//! The program as a child process, on its own folder and a free port.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The program, with nothing of this machine's environment that it would read.
+pub(crate) fn daybook(data_dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_daybook"));
+    command.env_clear().env("DATA_DIR", data_dir).env("BIND_ADDRESS", "127.0.0.1:0");
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end, which must come by itself.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let output = read_in_background(child.stdout.take().unwrap());
+    let errors = read_in_background(child.stderr.take().unwrap());
+    let status = wait(&mut child);
+    Output { status, stdout: output.join().unwrap(), stderr: errors.join().unwrap() }
+}
+
+/// A service under way. Dropping it kills the process.
+pub(crate) struct Service {
+    child: Child,
+    lines: Receiver<String>,
+    /// The address that it listens on.
+    pub(crate) address: String,
+    client: Client,
+}
+
+impl Service {
+    /// Starts the service and waits until it is ready.
+    pub(crate) async fn start(data_dir: &Path) -> Self {
+        Self::start_with(&mut daybook(data_dir)).await
+    }
+
+    /// The same with a command that was prepared.
+    pub(crate) async fn start_with(command: &mut Command) -> Self {
+        let mut child = command.arg("--log-json").stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (send, lines) = channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // The test may have ended before the process did.
+                let _ = send.send(line);
+            }
+        });
+        let mut service = Self { child, lines, address: String::new(), client: Client::new() };
+        let listening = service.wait_for_line(|line| line.get("address").is_some());
+        service.address = listening["address"].as_str().unwrap().to_owned();
+        service.wait_until_ready().await;
+        service
+    }
+
+    /// The next line of the log that is as wanted.
+    #[track_caller]
+    pub(crate) fn wait_for_line(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut told = String::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
+                    if wanted(&parsed) {
+                        return parsed;
+                    }
+                    told.push_str(&line);
+                    told.push('\n');
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("the service did not say that; it said:\n{told}")
+                }
+            }
+        }
+    }
+
+    async fn wait_until_ready(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.get("/health/ready").send().await.unwrap().status() != StatusCode::OK {
+            assert!(Instant::now() < deadline, "the service was not ready");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A request to this service.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// Creates a note and returns it as it was answered.
+    pub(crate) async fn create(&self, title: &str) -> Value {
+        let body = json!({"title": title, "content": "x", "author": "ada", "tags": []});
+        let created = self.request(Method::POST, "/v1/notes").json(&body).send().await.unwrap();
+        assert_eq!(created.status(), StatusCode::CREATED);
+        created.json().await.unwrap()
+    }
+
+    /// Every note that the list shows.
+    pub(crate) async fn list(&self) -> Vec<Value> {
+        let page: Value =
+            self.get("/v1/notes?limit=200").send().await.unwrap().json().await.unwrap();
+        assert_eq!(page["next_cursor"], Value::Null);
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// Kills the process with SIGKILL.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    #[track_caller]
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+
+    /// Asks the process to stop, which it must do with exit code 0.
+    #[track_caller]
+    pub(crate) fn stop(mut self) {
+        self.signal("TERM");
+        assert!(self.wait().success());
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_in_background(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut read = Vec::new();
+        from.read_to_end(&mut read).unwrap();
+        read
+    })
+}
+
+#[track_caller]
+fn wait(child: &mut Child) -> ExitStatus {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > deadline {
+            child.kill().unwrap();
+            panic!("the process did not end");
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
