@@ -6,6 +6,8 @@ use daybook::wiring::{self, Service};
 use serde_json::json;
 use tokio::sync::oneshot;
 
+use crate::program::{json_of, send};
+
 fn settings(data_dir: &std::path::Path) -> Settings {
     let data_dir = data_dir.to_str().unwrap().to_owned();
     let given = [("DATA_DIR", data_dir), ("BIND_ADDRESS", "127.0.0.1:0".to_owned())];
@@ -27,8 +29,8 @@ fn it_serves_until_it_is_told_to_stop_and_then_starts_again() {
                 stopped.await.unwrap();
             }));
             let note = json!({"title": "t", "content": "c", "author": "ada", "tags": []});
-            let put = reqwest::Client::new().put(url).json(&note).send().await.unwrap();
-            let put: serde_json::Value = put.json().await.unwrap();
+            let put = send(reqwest::Client::new().put(url), &note).await;
+            let put = json_of(put).await;
             assert_eq!(put["version"], version, "{put}");
             stop.send(()).unwrap();
             running.await.unwrap().unwrap();

@@ -1,13 +1,13 @@
 //! Killed, stopped, started again: every acknowledged note is there once.
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 #[cfg(feature = "surreal")]
 use crate::program::run;
-use crate::program::{Service, daybook};
+use crate::program::{Service, daybook, json_of};
 
 #[tokio::test]
 async fn a_killed_service_keeps_every_note_exactly_once() {
@@ -16,13 +16,13 @@ async fn a_killed_service_keeps_every_note_exactly_once() {
     let first = service.create("first").await;
     let second = service.create("second").await;
     let path = format!("/v1/notes/{}", first["id"].as_str().unwrap());
-    let patch = service.request(Method::PATCH, &path).json(&json!({"content": "changed"}));
-    let changed: Value = patch.send().await.unwrap().json().await.unwrap();
+    let patch = json!({"content": "changed"});
+    let changed = json_of(service.send(Method::PATCH, &path, &patch).await).await;
     assert_eq!(changed["version"], 2);
     service.kill();
 
     let service = Service::start(folder.path()).await;
-    let found: Value = service.get(&path).send().await.unwrap().json().await.unwrap();
+    let found = json_of(service.get(&path).send().await.unwrap()).await;
     assert_eq!(found, changed);
     let mut listed = service.list().await;
     listed.sort_by_key(|note| note["title"].to_string());
@@ -36,10 +36,10 @@ async fn a_service_killed_many_times_goes_on_counting() {
         let service = Service::start(folder.path()).await;
         let path = "/v1/notes/counted";
         let note = json!({"title": "t", "content": "c", "author": "ada", "tags": []});
-        let put = service.request(Method::PUT, path).json(&note).send().await.unwrap();
+        let put = service.send(Method::PUT, path, &note).await;
         let expected = if round == 1 { StatusCode::CREATED } else { StatusCode::OK };
         assert_eq!(put.status(), expected);
-        assert_eq!(put.json::<Value>().await.unwrap()["version"], round);
+        assert_eq!(json_of(put).await["version"], round);
         service.kill();
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
 /// How long anything may take before a test gives up on it.
@@ -99,6 +99,11 @@ impl Service {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
 
+    /// Sends a note, or a part of one.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Response {
+        send(self.request(method, path), body).await
+    }
+
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
         self.request(Method::GET, path)
     }
@@ -106,15 +111,14 @@ impl Service {
     /// Creates a note and returns it as it was answered.
     pub(crate) async fn create(&self, title: &str) -> Value {
         let body = json!({"title": title, "content": "x", "author": "ada", "tags": []});
-        let created = self.request(Method::POST, "/v1/notes").json(&body).send().await.unwrap();
+        let created = self.send(Method::POST, "/v1/notes", &body).await;
         assert_eq!(created.status(), StatusCode::CREATED);
-        created.json().await.unwrap()
+        json_of(created).await
     }
 
     /// Every note that the list shows.
     pub(crate) async fn list(&self) -> Vec<Value> {
-        let page: Value =
-            self.get("/v1/notes?limit=200").send().await.unwrap().json().await.unwrap();
+        let page = json_of(self.get("/v1/notes?limit=200").send().await.unwrap()).await;
         assert_eq!(page["next_cursor"], Value::Null);
         page["items"].as_array().unwrap().clone()
     }
@@ -151,6 +155,17 @@ impl Drop for Service {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Sends JSON.
+pub(crate) async fn send(request: RequestBuilder, body: &Value) -> Response {
+    let request = request.header("content-type", "application/json").body(body.to_string());
+    request.send().await.unwrap()
+}
+
+/// The body of an answer.
+pub(crate) async fn json_of(answer: Response) -> Value {
+    serde_json::from_str(&answer.text().await.unwrap()).unwrap()
 }
 
 fn read_in_background(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-use crate::program::Service;
+use crate::program::{Service, json_of};
 
 const README: &str = include_str!("../../README.md");
 
@@ -29,7 +29,7 @@ async fn the_first_note_is_kept() {
     assert_eq!(created.status(), StatusCode::CREATED);
     assert_eq!(created.headers()["etag"], "\"1\"");
     let location = created.headers()["location"].to_str().unwrap().to_owned();
-    let note: Value = created.json().await.unwrap();
+    let note = json_of(created).await;
 
     // What the README shows has the same fields, and the same values where they
     // do not depend on the moment.
@@ -43,7 +43,7 @@ async fn the_first_note_is_kept() {
 
     let found = service.get(&location).send().await.unwrap();
     assert_eq!(found.status(), StatusCode::OK);
-    assert_eq!(found.json::<Value>().await.unwrap(), note);
+    assert_eq!(json_of(found).await, note);
     assert_eq!(service.list().await, [note]);
     service.stop();
 }

@@ -6,11 +6,11 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use axum::routing::any;
-use http_body_util::channel::Channel;
 use rstest::rstest;
 use tokio::time::{Instant, sleep};
 
 use super::harness::{Answer, NOTES, Service, a_note, request};
+use super::pieces::sent_in_pieces;
 use crate::adapters::http::Options;
 use crate::adapters::http::router::surround;
 use crate::app;
@@ -23,8 +23,8 @@ fn post(body: Body) -> Request<Body> {
 async fn a_body_that_never_comes_is_a_timeout() {
     let service = Service::started().await;
     let started = Instant::now();
-    let (_sender, body) = Channel::<Bytes>::new(1);
-    let answer = service.send(post(Body::new(body))).await;
+    let (_sender, body) = sent_in_pieces();
+    let answer = service.send(post(body)).await;
     answer.assert_problem(408, "request-timeout");
     assert_eq!(answer.header("connection"), "close");
     assert!(started.elapsed() < Options::default().request_timeout());
@@ -34,13 +34,13 @@ async fn a_body_that_never_comes_is_a_timeout() {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_trickles_is_a_timeout() {
     let service = Service::started().await;
-    let (mut sender, body) = Channel::<Bytes>::new(1);
+    let (sender, body) = sent_in_pieces();
     let sending = tokio::spawn(async move {
-        while sender.send_data(Bytes::from_static(b" ")).await.is_ok() {
+        while sender.send(Ok(Bytes::from_static(b" "))).await.is_ok() {
             sleep(Duration::from_secs(1)).await;
         }
     });
-    service.send(post(Body::new(body))).await.assert_problem(408, "request-timeout");
+    service.send(post(body)).await.assert_problem(408, "request-timeout");
     sending.await.unwrap();
     assert_eq!(service.logged(), 0);
 }
@@ -48,25 +48,25 @@ async fn a_body_that_trickles_is_a_timeout() {
 #[tokio::test]
 async fn a_body_that_breaks_off_is_malformed() {
     let service = Service::started().await;
-    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(2);
-    sender.send_data(Bytes::from_static(b"{\"title\":")).await.unwrap();
-    sender.abort(std::io::Error::other("gone"));
-    service.send(post(Body::new(body))).await.assert_problem(400, "malformed-request");
+    let (sender, body) = sent_in_pieces();
+    sender.send(Ok(Bytes::from_static(b"{\"title\":"))).await.unwrap();
+    sender.send(Err(std::io::Error::other("gone"))).await.unwrap();
+    service.send(post(body)).await.assert_problem(400, "malformed-request");
     assert_eq!(service.logged(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_without_end_is_too_large() {
     let service = Service::started().await;
-    let (mut sender, body) = Channel::<Bytes>::new(1);
+    let (sender, body) = sent_in_pieces();
     let sending = tokio::spawn(async move {
         let mut sent = 0_usize;
-        while sender.send_data(Bytes::from_static(&[b' '; 8192])).await.is_ok() {
+        while sender.send(Ok(Bytes::from_static(&[b' '; 8192]))).await.is_ok() {
             sent += 8192;
         }
         sent
     });
-    service.send(post(Body::new(body))).await.assert_problem(413, "content-too-large");
+    service.send(post(body)).await.assert_problem(413, "content-too-large");
     let sent = sending.await.unwrap();
     assert!(sent < 10 * 1024 * 1024, "{sent} bytes were taken");
     assert_eq!(service.logged(), 0);

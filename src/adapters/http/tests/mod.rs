@@ -7,5 +7,6 @@ mod harness;
 mod health;
 mod list;
 mod observed;
+mod pieces;
 mod serving;
 mod writes;
