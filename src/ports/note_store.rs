@@ -10,8 +10,10 @@ use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 
 /// Notes, and for each command log how far it has been applied.
 ///
-/// Every call ends within the adapter's operation timeout. Every call but
-/// [`connect`](Self::connect) and [`close`](Self::close) fails with
+/// Every call ends within the adapter's operation timeout, but for
+/// [`connect`](Self::connect), [`close`](Self::close) and
+/// [`rebuild_indexes`](Self::rebuild_indexes), which have bounds of their own.
+/// Every call but those to connect and to close fails with
 /// [`StoreError::NotConnected`] while there is no connection.
 #[async_trait]
 pub trait NoteStore: Send + Sync + 'static {
@@ -98,6 +100,17 @@ pub trait NoteStore: Send + Sync + 'static {
         first: Sequence,
         last: Sequence,
     ) -> Result<Vec<(Sequence, Rejection)>, StoreError>;
+
+    /// Makes anew what the database derives from the notes to find them by.
+    ///
+    /// A lost batch takes its index entries with it, and brings back those that
+    /// it had removed, while the notes may be as a later batch left them. Until
+    /// this is done, lists may miss notes or show them twice. It may take as
+    /// long as reading every note, and may be repeated.
+    ///
+    /// # Errors
+    /// As for [`get`](Self::get).
+    async fn rebuild_indexes(&self) -> Result<(), StoreError>;
 
     /// Closes the connection and leaves word for the next
     /// [`connect`](Self::connect) of a store that keeps its data on this
