@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use super::Outcome;
-use super::attach::{Cursor, Failure, check_history, connect, resume};
+use super::attach::{Cursor, Failure, check_history, resume};
 use super::backoff::Backoff;
 use super::judge::{judge, notes_of, outcome_name};
 use super::submit::{Desk, waiting};
@@ -114,7 +114,15 @@ impl Applier {
             if *stop.borrow_and_update() {
                 return Ok(self.vouches());
             }
-            match self.apply_next().await? {
+            let attached = self.cursor.is_some();
+            let step = tokio::select! {
+                biased;
+                step = self.apply_next() => step?,
+                // Connecting and healing may take long, and can be given up at any
+                // point: what they have not finished is begun again.
+                _ = stop.changed(), if !attached => continue,
+            };
+            match step {
                 Step::Applied { .. } => {}
                 Step::CaughtUp => self.idle(&mut stop).await,
                 Step::Blocked { retry_after } => tokio::select! {
@@ -137,7 +145,7 @@ impl Applier {
                 Ok(step)
             }
             Err(failure) => {
-                let retry_after = self.blocked(failure)?;
+                let retry_after = self.blocked(&failure)?;
                 Ok(Step::Blocked { retry_after })
             }
         }
@@ -179,16 +187,11 @@ impl Applier {
     async fn attach(&mut self) -> Result<Cursor, Failure> {
         let version = match self.connected.take() {
             Some(version) => version,
-            None => {
-                let (continuity, version) = connect(&self.desk).await?;
-                if continuity == Continuity::Suspect {
-                    self.continuity = Continuity::Suspect;
-                }
-                version
-            }
+            None => self.connect().await?,
         };
         let store = &self.desk.ports.store;
         let checkpoint = store.checkpoint(self.desk.ports.log.id()).await?;
+        self.reached = true;
         check_history(&self.desk, checkpoint.as_ref()).await?;
         self.settle(checkpoint);
         let cursor = resume(&self.desk, checkpoint, self.continuity).await?;
@@ -197,12 +200,26 @@ impl Applier {
             self.in_doubt = None;
         }
         self.continuity = Continuity::Intact;
-        self.reached = true;
         self.cursor = Some(cursor);
-        self.desk.pending.resume_at(cursor.position);
-        self.desk.availability.up(version.clone());
         self.connected = Some(version);
+        self.desk.pending.resume_at(cursor.position);
+        if self.in_doubt.is_none() {
+            self.desk.availability.up();
+        }
         Ok(cursor)
+    }
+
+    async fn connect(&mut self) -> Result<String, StoreError> {
+        let started = Instant::now();
+        let store = &self.desk.ports.store;
+        if store.connect().await? == Continuity::Suspect {
+            self.continuity = Continuity::Suspect;
+        }
+        let version = store.version().await?;
+        let availability = &self.desk.availability;
+        availability.answered(self.desk.ports.clock.now(), started.elapsed());
+        availability.found(version.clone());
+        Ok(version)
     }
 
     /// Finds out what became of a batch in doubt. Kept is only one that was not
@@ -256,6 +273,7 @@ impl Applier {
         if let Some(cursor) = &mut self.cursor {
             cursor.checkpoint = Some(batch.checkpoint);
             cursor.position = upto;
+            self.desk.availability.up();
         }
         for (seq, outcome) in &outcomes {
             tracing::debug!(%seq, outcome = outcome_name(outcome), "applied a command");
@@ -306,34 +324,35 @@ impl Applier {
                 self.desk.availability.answered(now, started.elapsed());
             }
             Err(error) => {
-                // The next step reconnects at once; it fails if there is need.
                 tracing::warn!(code = error.code(), %error, "the database did not answer a probe");
-                self.cursor = None;
-                self.connected = None;
+                self.lost(&error.into(), Duration::ZERO);
             }
         }
     }
 
     /// Says what is in the way and when to try again.
-    fn blocked(&mut self, failure: Failure) -> Result<Duration, ApplierError> {
+    fn blocked(&mut self, failure: &Failure) -> Result<Duration, ApplierError> {
+        let retry_after = self.backoff.next_delay().min(self.patience(failure)?);
+        tracing::warn!(reason = %failure, ?retry_after, "commands cannot be applied at the moment");
+        self.lost(failure, retry_after);
+        Ok(retry_after)
+    }
+
+    /// The next step has to bring log and database together again.
+    fn lost(&mut self, failure: &Failure, retry_after: Duration) {
         self.cursor = None;
-        let reason = failure.to_string();
-        if let Failure::Store(error) = &failure {
+        if let Failure::Store(error) = failure {
             self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
-            // Where the database itself said no, the connection is good.
-            if !matches!(error, StoreError::Moved | StoreError::Conflict(_)) {
+            if !error.is_an_answer() {
                 self.connected = None;
             }
         }
-        let retry_after = self.backoff.next_delay().min(self.patience(&failure)?);
-        tracing::warn!(%reason, ?retry_after, "commands cannot be applied at the moment");
-        let availability = &self.desk.availability;
+        let (availability, reason) = (&self.desk.availability, failure.public_reason());
         if failure.is_transient() {
             availability.down(self.desk.ports.clock.now(), reason, retry_after);
         } else {
             availability.barred(reason, retry_after);
         }
-        Ok(retry_after)
     }
 
     /// How long to wait at the most before the database must be reached.

@@ -66,7 +66,7 @@ async fn a_commit_that_failed_before_it_was_applied_is_made_again() {
     assert_blocked(fixture.applier.apply_next().await.unwrap());
     fixture.catch_up().await;
     fixture.assert_exactly_once().await;
-    assert_eq!(fixture.store.batches(), 1);
+    assert_eq!(fixture.store.batches().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +80,7 @@ async fn a_commit_that_failed_after_it_was_applied_is_not_made_again() {
     assert_blocked(fixture.applier.apply_next().await.unwrap());
     assert_eq!(fixture.applier.apply_next().await.unwrap(), Step::CaughtUp);
     fixture.assert_exactly_once().await;
-    assert_eq!(fixture.store.batches(), 1);
+    assert_eq!(fixture.store.batches().len(), 1);
     let outcome = write.await.unwrap().unwrap().outcome;
     assert!(matches!(outcome, Some(Ok(Change::Created(_)))), "the writer was told: {outcome:?}");
 }

@@ -3,8 +3,6 @@
 
 use std::cmp::Ordering;
 
-use tokio::time::Instant;
-
 use super::heal::heal;
 use super::submit::Desk;
 use crate::domain::{LogId, Position, Sequence};
@@ -35,6 +33,16 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Why the service is not healthy, for whoever asks for its health: no text
+    /// that the database or the operating system made. The log has that.
+    pub(super) fn public_reason(&self) -> String {
+        match self {
+            Self::Store(error) => format!("the database cannot be used: {}", error.code()),
+            Self::Log(error) => format!("the command log cannot be read: {}", error.code()),
+            Self::Mismatch(mismatch) => mismatch.to_string(),
+        }
+    }
+
     /// Whether trying again may help without anyone's doing.
     pub(super) fn is_transient(&self) -> bool {
         match self {
@@ -90,15 +98,6 @@ pub enum Mismatch {
     },
 }
 
-/// Connects to the database. Tells whether it can have lost something.
-pub(super) async fn connect(desk: &Desk) -> Result<(Continuity, String), StoreError> {
-    let started = Instant::now();
-    let continuity = desk.ports.store.connect().await?;
-    let version = desk.ports.store.version().await?;
-    desk.availability.answered(desk.ports.clock.now(), started.elapsed());
-    Ok((continuity, version))
-}
-
 /// Checks that the checkpoint is one of this log.
 pub(super) async fn check_history(
     desk: &Desk,
@@ -142,7 +141,7 @@ pub(super) async fn resume(
     let position = log.locate(applied).await?;
     let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
     if let (Some(found), Continuity::Suspect) = (checkpoint, continuity) {
-        checkpoint = Some(heal(desk, found, heal_floor).await?);
+        checkpoint = Some(heal(desk, found).await?);
     }
     Ok(Cursor { checkpoint, position, heal_floor, floor_taken_at: position.end })
 }

@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 use super::{DatabaseHealth, State};
 
+/// How long the service is Unhealthy because of one refused write.
+const LOG_FAILURE_STANDS: Duration = Duration::from_secs(10);
+
 /// The state machine of the service, driven by what calls to the database and
 /// the service's own probe report.
 #[derive(Debug)]
@@ -22,10 +25,17 @@ struct Inner {
     reached: bool,
     connection: Connection,
     next_attempt: Instant,
-    log_failure: Option<String>,
+    log_failure: Option<LogFailure>,
     database: DatabaseHealth,
     /// The state that was logged last.
     announced: &'static str,
+}
+
+/// The log did not take the last command.
+#[derive(Debug)]
+struct LogFailure {
+    code: &'static str,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -66,11 +76,16 @@ impl Availability {
         inner.database.latency = Some(latency);
     }
 
-    /// The database is connected, belongs to the log and is whole.
-    pub(super) fn up(&self, version: String) {
+    /// The database told its version.
+    pub(super) fn found(&self, version: String) {
+        self.lock().database.version = Some(version);
+    }
+
+    /// The database is connected, belongs to the log, is whole, and takes
+    /// commands.
+    pub(super) fn up(&self) {
         let mut inner = self.lock();
         inner.reached = true;
-        inner.database.version = Some(version);
         inner.connection = Connection::Up;
         self.announce(&mut inner);
     }
@@ -97,12 +112,12 @@ impl Availability {
         self.announce(&mut inner);
     }
 
-    /// The log took a command, or why it did not.
-    pub(super) fn log_answered(&self, failure: Option<String>) {
+    /// The log took a command, or with which code it did not.
+    pub(super) fn log_answered(&self, failure: Option<&'static str>) {
         let mut inner = self.lock();
         // Success is the common case: touch nothing then.
         if failure.is_some() || inner.log_failure.is_some() {
-            inner.log_failure = failure;
+            inner.log_failure = failure.map(|code| LogFailure { code, at: Instant::now() });
             self.announce(&mut inner);
         }
     }
@@ -136,9 +151,16 @@ impl Availability {
     }
 
     fn state_of(&self, inner: &Inner) -> State {
-        match (&inner.log_failure, self.connection_state(inner)) {
-            (Some(reason), _) => State::Unhealthy { reason: reason.clone() },
-            (None, state) => state,
+        let state = self.connection_state(inner);
+        let Some(failure) = &inner.log_failure else { return state };
+        let reason = format!("the command log took no write: {}", failure.code);
+        match state {
+            // Only a write can show that the log works again, so after a while
+            // the service asks for one.
+            State::Healthy if failure.at.elapsed() >= LOG_FAILURE_STANDS => {
+                State::Degraded { reason }
+            }
+            _ => State::Unhealthy { reason },
         }
     }
 

@@ -14,6 +14,9 @@ use crate::adapters::memory::{
 use crate::domain::*;
 use crate::ports::*;
 
+/// The keys of the notes that tests write.
+const KEYS: [&str; 9] = ["a", "b", "c", "d", "e", "n0", "n1", "n2", "z"];
+
 /// A service whose parts a test can reach.
 pub(super) struct Fixture {
     pub(super) log: Arc<MemoryLog>,
@@ -102,15 +105,25 @@ impl Fixture {
 
     /// Every note in the database.
     pub(super) async fn notes(&self) -> BTreeMap<NoteId, Note> {
-        let query = NoteQuery {
-            author: None,
-            tag: None,
-            sort: Sort { key: SortKey::CreatedAt, descending: false },
-            limit: usize::MAX,
-            after: None,
-        };
-        let page = self.store.query(&query).await.unwrap();
-        page.notes.into_iter().map(|note| (note.id.clone(), note)).collect()
+        let mut notes = BTreeMap::new();
+        for key in KEYS {
+            let id = id(key);
+            notes.extend(self.store.get(&id).await.unwrap().map(|note| (id, note)));
+        }
+        notes
+    }
+
+    /// Every list shows every note that is there, exactly once and in order.
+    pub(super) async fn assert_lists(&self) {
+        let notes = self.notes().await;
+        for key in [SortKey::CreatedAt, SortKey::UpdatedAt] {
+            let sort = Sort { key, descending: false };
+            let query = NoteQuery { author: None, tag: None, sort, limit: usize::MAX, after: None };
+            let listed = self.store.query(&query).await.unwrap().notes;
+            let mut expected: Vec<Note> = notes.values().cloned().collect();
+            expected.sort_by_key(|note| (key.of(note), note.id.clone()));
+            assert_eq!(listed, expected, "the list by {key:?} does not show what is there");
+        }
     }
 
     /// The rejections in the database.
@@ -147,6 +160,7 @@ impl Fixture {
         let rejections: Vec<_> =
             folded.rejections.into_iter().map(|(seq, _, rejection)| (seq, rejection)).collect();
         assert_eq!(self.rejections().await, rejections);
+        self.assert_lists().await;
     }
 }
 

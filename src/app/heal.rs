@@ -12,6 +12,11 @@
 //! * Any other note is as it was before the lost batch, because every earlier
 //!   loss was repaired first. Judging gives the same result as the first time.
 //!
+//! A lost transaction takes its index entries with it and leaves the notes to
+//! later ones, so the indexes are made anew before the first repair. From then
+//! on each repair keeps them right by itself, and a crash in between leaves a gap
+//! that starts this over.
+//!
 //! The repair is a batch like any other: it leaves a marker, it may be lost
 //! itself, and repeating it changes nothing.
 
@@ -24,18 +29,18 @@ use crate::ports::{Batch, Checkpoint, Marker, Measurement};
 /// How many markers are asked for at once.
 const MARKERS_PER_READ: usize = 4096;
 
-/// Compares the markers from `floor` to the checkpoint with the log and applies
-/// again what is missing. Returns the checkpoint after the repairs.
-pub(super) async fn heal(
-    desk: &Desk,
-    mut checkpoint: Checkpoint,
-    floor: Sequence,
-) -> Result<Checkpoint, Failure> {
-    let first = floor.max(checkpoint.horizon).max(desk.ports.log.positions().first);
+/// Compares the markers from the horizon to the checkpoint with the log and
+/// applies again what is missing. Returns the checkpoint after the repairs.
+pub(super) async fn heal(desk: &Desk, mut checkpoint: Checkpoint) -> Result<Checkpoint, Failure> {
+    let first = checkpoint.horizon.max(desk.ports.log.positions().first);
     tracing::info!(%first, last = %checkpoint.applied, "comparing the database with the log");
     let mut from = first;
     let mut gaps = 0;
     while let Some(gap) = next_gap(desk, from, checkpoint.applied).await? {
+        if gaps == 0 {
+            tracing::warn!("the database has lost commands; making its indexes anew first");
+            desk.ports.store.rebuild_indexes().await?;
+        }
         checkpoint = repair(desk, checkpoint, gap).await?;
         gaps += 1;
         from = gap.last.next();

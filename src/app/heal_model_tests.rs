@@ -13,6 +13,7 @@ use crate::adapters::memory::CommitFault;
 use crate::domain::*;
 use crate::ports::*;
 
+/// Of the keys that [`Fixture::notes`] looks at.
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Debug)]
@@ -70,12 +71,29 @@ fn precondition(kind: u8) -> Precondition {
     }
 }
 
+/// What a crash may take.
+#[derive(Clone, Copy, PartialEq)]
+enum Losses {
+    /// Any batch.
+    Any,
+    /// Any batch that was committed since the indexes were made anew last.
+    SinceRebuild,
+    /// Any batch of the last five commands.
+    InWindow,
+}
+
 /// Runs a schedule to its end and returns how many acknowledged batches were
 /// lost on the way.
-async fn run(batch: usize, heal_window_bytes: u64, schedule: Vec<Action>) -> (Fixture, usize) {
+async fn run(
+    batch: usize,
+    heal_window_bytes: u64,
+    losses: Losses,
+    schedule: Vec<Action>,
+) -> (Fixture, usize) {
     let batch = ReadLimit { max_commands: batch, max_bytes: u64::MAX };
     let mut fixture = Fixture::with(Options { batch, heal_window_bytes, ..Options::default() });
     let mut lost_batches = 0;
+    let mut newest = 0;
     for (number, action) in schedule.into_iter().enumerate() {
         match action {
             Action::Append { key, kind, precondition: expected } => {
@@ -89,11 +107,19 @@ async fn run(batch: usize, heal_window_bytes: u64, schedule: Vec<Action>) -> (Fi
             Action::CatchUp => fixture.catch_up_despite(2).await,
             Action::Crash { lost, restart } => {
                 let batches = fixture.store.batches();
-                let is_lost = |index: usize| {
-                    let age = batches - 1 - index;
-                    age < 64 && lost >> age & 1 == 1
+                let durable = fixture.store.durable_batches();
+                let applied = batches.iter().map(|batch| batch.checkpoint.applied.get());
+                newest = applied.fold(newest, u64::max);
+                let at_risk = |index: usize| match losses {
+                    Losses::Any => true,
+                    Losses::SinceRebuild => index >= durable,
+                    Losses::InWindow => batches[index].marker.first.get() + 5 > newest,
                 };
-                lost_batches += (0..batches).filter(|index| is_lost(*index)).count();
+                let is_lost = |index: usize| {
+                    let age = batches.len() - 1 - index;
+                    at_risk(index) && age < 64 && lost >> age & 1 == 1
+                };
+                lost_batches += (0..batches.len()).filter(|index| is_lost(*index)).count();
                 fixture.store.crash(|index| !is_lost(index));
                 if restart {
                     fixture = fixture.restarted();
@@ -140,10 +166,22 @@ proptest! {
         schedule in prop::collection::vec(action(), 1..80),
     ) {
         runtime().block_on(async {
-            let (fixture, lost) = run(batch, u64::MAX, schedule).await;
+            let (fixture, lost) = run(batch, u64::MAX, Losses::Any, schedule).await;
             let folded = fixture.folded().await;
             assert_eq!(fixture.notes().await, folded.notes, "after {lost} lost batches");
             assert_rejections(&fixture, &folded).await;
+        });
+    }
+
+    #[test]
+    fn lists_are_right_after_any_loss(
+        batch in 1..6_usize,
+        schedule in prop::collection::vec(action(), 1..80),
+    ) {
+        runtime().block_on(async {
+            let (fixture, _) = run(batch, u64::MAX, Losses::SinceRebuild, schedule).await;
+            assert_eq!(fixture.notes().await, fixture.folded().await.notes);
+            fixture.assert_lists().await;
         });
     }
 
@@ -160,7 +198,7 @@ proptest! {
             })
             .collect();
         runtime().block_on(async {
-            let (fixture, lost) = run(batch, u64::MAX, schedule).await;
+            let (fixture, lost) = run(batch, u64::MAX, Losses::Any, schedule).await;
             assert_eq!(lost, 0);
             fixture.assert_exactly_once().await;
         });
@@ -173,15 +211,8 @@ proptest! {
         batch in 1..4_usize,
         schedule in prop::collection::vec(action(), 1..200),
     ) {
-        let schedule = schedule
-            .into_iter()
-            .map(|action| match action {
-                Action::Crash { lost, restart } => Action::Crash { lost: lost & 1, restart },
-                other => other,
-            })
-            .collect();
         runtime().block_on(async {
-            let (fixture, _) = run(batch, 500, schedule).await;
+            let (fixture, _) = run(batch, 500, Losses::InWindow, schedule).await;
             assert_eq!(fixture.notes().await, fixture.folded().await.notes);
         });
     }

@@ -18,9 +18,7 @@ pub(super) struct Pending {
     state: Mutex<State>,
     /// Where the database is, as far as is known: `None` until it was asked.
     applied: watch::Sender<Option<Position>>,
-    /// The end of the log when the service started. Which notes the commands up
-    /// to here are about is not known, so until they are applied any note may
-    /// have one.
+    /// The end of the log when the service started.
     opened_at: Position,
 }
 
@@ -32,11 +30,19 @@ struct State {
     latest: HashMap<NoteId, Sequence>,
     /// Submissions that were admitted and are not yet in the log.
     in_flight: u64,
+    /// Their sizes, added up.
+    in_flight_bytes: u64,
+    /// The end of the log when the service started, or a later place that the
+    /// database had reached and was found behind. Which notes the commands up to
+    /// here are about is not known, so until they are applied any note may have
+    /// one.
+    backlog_end: Sequence,
 }
 
 impl Pending {
     pub(super) fn new(opened_at: Position) -> Self {
-        Self { state: Mutex::default(), applied: watch::Sender::new(None), opened_at }
+        let state = State { backlog_end: opened_at.seq, ..State::default() };
+        Self { state: Mutex::new(state), applied: watch::Sender::new(None), opened_at }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -55,24 +61,33 @@ impl Pending {
         self.applied.borrow().unwrap_or(self.opened_at)
     }
 
-    /// Counts a submission if no more than `max` are on their way then.
-    pub(super) fn enter(&self, max: u64) -> bool {
+    /// Counts a submission of that size, unless as many or as many bytes are on
+    /// their way already.
+    pub(super) fn enter(&self, size: u64, max_commands: u64, max_bytes: u64) -> bool {
         let mut state = self.lock();
-        let admitted = state.in_flight < max;
-        state.in_flight += u64::from(admitted);
-        admitted
+        if state.in_flight >= max_commands || state.in_flight_bytes >= max_bytes {
+            return false;
+        }
+        state.in_flight += 1;
+        state.in_flight_bytes += size;
+        true
     }
 
     /// A submission was not logged.
-    pub(super) fn leave(&self) {
-        self.lock().in_flight -= 1;
+    pub(super) fn leave(&self, size: u64) {
+        self.lock().arrived(size);
     }
 
     /// A submission was logged there. Returns where its outcome will arrive.
-    pub(super) fn register(&self, seq: Sequence, note: NoteId) -> oneshot::Receiver<Outcome> {
+    pub(super) fn register(
+        &self,
+        seq: Sequence,
+        note: NoteId,
+        size: u64,
+    ) -> oneshot::Receiver<Outcome> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
-        state.in_flight -= 1;
+        state.arrived(size);
         // Read under the lock that `publish` moves it under.
         if seq > self.applied() {
             let latest = state.latest.entry(note).or_default();
@@ -98,7 +113,10 @@ impl Pending {
         let mut state = self.lock();
         for (seq, outcome) in outcomes {
             let Some(waiter) = state.waiters.remove(&seq) else {
-                state.unclaimed.push_back((seq, outcome));
+                // Nobody can ask for what another process has logged.
+                if seq > self.opened_at.seq {
+                    state.unclaimed.push_back((seq, outcome));
+                }
                 continue;
             };
             // A caller that is past its deadline has been told "pending".
@@ -119,6 +137,10 @@ impl Pending {
     /// there is let go without an outcome.
     pub(super) fn resume_at(&self, position: Position) {
         let mut state = self.lock();
+        if position.seq < self.applied() {
+            // It lost what it had applied; those commands are pending again.
+            state.backlog_end = state.backlog_end.max(self.applied());
+        }
         state.waiters.retain(|seq, _| *seq > position.seq);
         state.latest.retain(|_, seq| *seq > position.seq);
         self.applied.send_replace(Some(position));
@@ -132,7 +154,7 @@ impl Pending {
         if let Some(seq) = state.latest.get(note) {
             return Some(*seq);
         }
-        (self.applied() < self.opened_at.seq).then_some(self.opened_at.seq)
+        (self.applied() < state.backlog_end).then_some(state.backlog_end)
     }
 
     /// Waits until that command is applied.
@@ -140,5 +162,12 @@ impl Pending {
         let mut applied = self.applied.subscribe();
         // The sender lives as long as `self`, so this cannot end early.
         drop(applied.wait_for(|at| at.is_some_and(|at| at.seq >= seq)).await);
+    }
+}
+
+impl State {
+    fn arrived(&mut self, size: u64) {
+        self.in_flight -= 1;
+        self.in_flight_bytes -= size;
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::availability::Availability;
 use super::pending::Pending;
 use super::{Options, Outcome, Ports, SubmitError, Submitted, WriteRequest};
-use crate::domain::{CommandId, Position, Submission};
+use crate::domain::{Command, CommandId, Position, Submission};
 use crate::ports::{LogError, Measurement, Refusal};
 
 /// How long a client waits after the log refused, when nothing tells better.
@@ -28,7 +28,7 @@ pub(super) async fn submit(
     request: WriteRequest,
     deadline: Instant,
 ) -> Result<Submitted, SubmitError> {
-    admit(desk)?;
+    admit(desk, &request.command)?;
     let note_id = request.command.note_id().clone();
     // A task of its own: when the caller goes away, the command that is already
     // on its way must still be accounted for.
@@ -43,14 +43,15 @@ pub(super) async fn submit(
 }
 
 /// Takes a place in the queue, or says why there is none.
-fn admit(desk: &Desk) -> Result<(), SubmitError> {
+fn admit(desk: &Desk, command: &Command) -> Result<(), SubmitError> {
     if !desk.availability.accepts_writes() {
         return Err(refused(desk, Refusal::Unavailable));
     }
     let limits = desk.options.queue;
     let waiting = waiting(desk);
     let free = limits.max_commands.saturating_sub(waiting.commands);
-    if waiting.bytes >= limits.max_bytes || !desk.pending.enter(free) {
+    let free_bytes = limits.max_bytes.saturating_sub(waiting.bytes);
+    if !desk.pending.enter(command.size(), free, free_bytes) {
         return Err(refused(desk, Refusal::QueueFull));
     }
     Ok(())
@@ -62,6 +63,7 @@ async fn append(
 ) -> Result<(Position, oneshot::Receiver<Outcome>), SubmitError> {
     let started = Instant::now();
     let note_id = request.command.note_id().clone();
+    let size = request.command.size();
     let submission = Submission {
         accepted_at: desk.ports.clock.now(),
         command: request.command,
@@ -72,14 +74,14 @@ async fn append(
     };
     match desk.ports.log.append(submission).await {
         Ok(position) => {
-            let outcome = desk.pending.register(position.seq, note_id);
+            let outcome = desk.pending.register(position.seq, note_id, size);
             desk.availability.log_answered(None);
             let took = started.elapsed();
             desk.ports.metrics.record(Measurement::Appended { seq: position.seq, took });
             Ok((position, outcome))
         }
         Err(error) => {
-            desk.pending.leave();
+            desk.pending.leave(size);
             Err(not_logged(&desk, &error))
         }
     }
@@ -95,7 +97,7 @@ fn not_logged(desk: &Desk, error: &LogError) -> SubmitError {
         _ => {}
     }
     tracing::error!(code = error.code(), %error, "a command was not logged");
-    desk.availability.log_answered(Some(error.to_string()));
+    desk.availability.log_answered(Some(error.code()));
     match error {
         LogError::Full { .. } | LogError::Refused { .. } => refused(desk, Refusal::Disk),
         _ => SubmitError::Unclear,

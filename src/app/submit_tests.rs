@@ -58,9 +58,9 @@ async fn an_outcome_is_kept_for_a_caller_that_asks_a_moment_later() {
     let position = fixture.log.positions().last;
     let limit = ReadLimit { max_commands: 1, max_bytes: 0 };
     let entries = fixture.log.read(Sequence::FIRST, limit).await.unwrap();
-    assert!(pending.enter(1));
+    assert!(pending.enter(1, 1, 1));
     pending.publish(position, &entries, vec![(Sequence::FIRST, Ok(Change::Deleted))]);
-    let outcome = pending.register(Sequence::FIRST, id("a")).await.unwrap();
+    let outcome = pending.register(Sequence::FIRST, id("a"), 1).await.unwrap();
     assert_eq!(outcome, Ok(Change::Deleted));
     assert_eq!(pending.waits_for(&id("a")), None);
 }

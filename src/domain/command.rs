@@ -48,6 +48,25 @@ impl Command {
         }
     }
 
+    /// About how many bytes it takes, in memory or encoded.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let tags = |tags: &[String]| tags.iter().map(String::len).sum::<usize>();
+        let text = match self {
+            Self::Create { draft, .. } | Self::Put { draft, .. } => {
+                let NoteDraft { title, content, author, tags: all } = draft.get();
+                title.len() + content.len() + author.len() + tags(all)
+            }
+            Self::Patch { patch, .. } => {
+                let NotePatch { title, content, author, tags: all } = patch.get();
+                let texts = [title, content, author].into_iter().flatten().map(String::len);
+                texts.sum::<usize>() + all.as_deref().map_or(0, tags)
+            }
+            Self::Delete { .. } => 0,
+        };
+        (size_of::<Self>() + text) as u64
+    }
+
     /// The kind of command as one lower-case word, for logs and metrics.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -106,7 +106,8 @@ pub trait NoteStore: Send + Sync + 'static {
     /// A lost batch takes its index entries with it, and brings back those that
     /// it had removed, while the notes may be as a later batch left them. Until
     /// this is done, lists may miss notes or show them twice. It may take as
-    /// long as reading every note, and may be repeated.
+    /// long as reading every note, and may be repeated. After `Ok` no crash
+    /// undoes it or loses anything that was committed before it.
     ///
     /// # Errors
     /// As for [`get`](Self::get).
@@ -288,6 +289,23 @@ impl StoreError {
             | Self::UnsupportedVersion { .. }
             | Self::Misconfigured(_)
             | Self::Unreadable(_) => false,
+        }
+    }
+
+    /// Whether the database itself said so, over a connection that works.
+    #[must_use]
+    pub fn is_an_answer(&self) -> bool {
+        match self {
+            Self::Moved
+            | Self::Conflict(_)
+            | Self::TransactionFailed(_)
+            | Self::Unreadable(_)
+            | Self::UnsupportedVersion { .. } => true,
+            Self::NotConnected
+            | Self::ConnectionFailed(_)
+            | Self::Timeout { .. }
+            | Self::Misconfigured(_)
+            | Self::Internal(_) => false,
         }
     }
 

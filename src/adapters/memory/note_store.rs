@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::tables::Tables;
+use super::tables::{Tables, Transaction};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
     Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
@@ -19,9 +19,9 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     tables: Tables,
-    /// Every batch in the order of its commit, so that any can be taken out
-    /// again; `None` unless the store was made for that.
-    journal: Option<Vec<Batch>>,
+    /// Every transaction in the order of its commit, so that any batch can be
+    /// taken out again; `None` unless the store was made for that.
+    journal: Option<Vec<Transaction>>,
     connected: bool,
     outage: bool,
     crashed: bool,
@@ -74,22 +74,44 @@ impl MemoryStore {
         state.connected = false;
         state.crashed = true;
         let Some(journal) = state.journal.take() else { return };
-        let kept: Vec<Batch> = journal
+        let mut index = 0;
+        let kept: Vec<Transaction> = journal
             .into_iter()
-            .enumerate()
-            .filter_map(|(index, batch)| survives(index).then_some(batch))
+            .filter(|step| {
+                if !is_batch(step) {
+                    return true;
+                }
+                index += 1;
+                survives(index - 1)
+            })
             .collect();
         state.tables = Tables::default();
-        for batch in &kept {
-            state.tables.apply(batch);
+        for transaction in &kept {
+            state.tables.apply(transaction);
         }
         state.journal = Some(kept);
     }
 
-    /// How many acknowledged batches a [`crash`](Self::crash) can choose from.
+    /// The acknowledged batches that a [`crash`](Self::crash) can choose from.
     #[must_use]
-    pub fn batches(&self) -> usize {
-        self.lock().journal.as_ref().map_or(0, Vec::len)
+    pub fn batches(&self) -> Vec<Batch> {
+        let state = self.lock();
+        let journal = state.journal.as_deref().unwrap_or_default();
+        let batch = |step: &Transaction| match step {
+            Transaction::Commit { batch, .. } => Some(batch.clone()),
+            Transaction::Rebuild { .. } => None,
+        };
+        journal.iter().filter_map(batch).collect()
+    }
+
+    /// How many of them, from the first, a database that keeps its promises
+    /// cannot lose any more: those before the indexes were made anew.
+    #[must_use]
+    pub fn durable_batches(&self) -> usize {
+        let state = self.lock();
+        let journal = state.journal.as_deref().unwrap_or_default();
+        let rebuilt = journal.iter().rposition(|step| !is_batch(step)).unwrap_or_default();
+        journal.iter().take(rebuilt).filter(|step| is_batch(step)).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -99,6 +121,19 @@ impl MemoryStore {
     fn connected(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let state = self.lock();
         if state.connected { Ok(state) } else { Err(StoreError::NotConnected) }
+    }
+}
+
+fn is_batch(step: &Transaction) -> bool {
+    matches!(step, Transaction::Commit { .. })
+}
+
+impl State {
+    fn perform(&mut self, transaction: Transaction) {
+        self.tables.apply(&transaction);
+        if let Some(journal) = &mut self.journal {
+            journal.push(transaction);
+        }
     }
 }
 
@@ -159,10 +194,8 @@ impl NoteStore for MemoryStore {
         if state.tables.checkpoints.get(&batch.log) != batch.expected.as_ref() {
             return Err(StoreError::Moved);
         }
-        state.tables.apply(batch);
-        if let Some(journal) = &mut state.journal {
-            journal.push(batch.clone());
-        }
+        let transaction = state.tables.transaction(batch);
+        state.perform(transaction);
         if fault == Some(CommitFault::After) {
             state.connected = false;
             return Err(broken());
@@ -193,6 +226,13 @@ impl NoteStore for MemoryStore {
         }
         let range = state.tables.rejections.range((log, first)..=(log, last));
         Ok(range.map(|((_, seq), rejection)| (*seq, *rejection)).collect())
+    }
+
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        let mut state = self.connected()?;
+        let transaction = state.tables.rebuild();
+        state.perform(transaction);
+        Ok(())
     }
 
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {

@@ -1,11 +1,17 @@
-//! What a database holds, and how a batch changes it.
+//! What a database holds, and how a transaction changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
-use crate::ports::{After, Batch, Checkpoint, Marker, NoteQuery, Page, Stamp, Write};
+use crate::ports::{After, Batch, Checkpoint, Marker, NoteQuery, Page, SortKey, Stamp, Write};
 
 /// The tables of the in-memory store.
+///
+/// Its indexes are kept apart from the notes, as a database keeps them: each
+/// transaction changes the entries that it finds to be changed when it is
+/// committed. Taking one out later leaves them as wrong as they would be there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
     pub(super) notes: BTreeMap<NoteId, (Note, Stamp)>,
@@ -14,12 +20,75 @@ pub(super) struct Tables {
     /// By log and last sequence.
     pub(super) markers: BTreeMap<(LogId, Sequence), Marker>,
     pub(super) rejections: BTreeMap<(LogId, Sequence), Rejection>,
+    by_creation: Index,
+    by_update: Index,
+}
+
+/// Notes by a time, then by id.
+type Index = BTreeSet<(DateTime<Utc>, NoteId)>;
+
+/// One step in the life of a database, as it is found in its journal.
+#[derive(Clone, Debug)]
+pub(super) enum Transaction {
+    /// A batch, with the notes that it found in place of those that it writes.
+    Commit { batch: Batch, replaced: Vec<Note> },
+    /// The indexes were made anew from the notes that there were.
+    Rebuild { notes: Vec<Note> },
 }
 
 impl Tables {
-    /// Applies the write set of a batch. Whether the batch may be applied was
-    /// decided when it was committed.
-    pub(super) fn apply(&mut self, batch: &Batch) {
+    /// The transaction of a batch that is committed now.
+    pub(super) fn transaction(&self, batch: &Batch) -> Transaction {
+        let id = |write: &Write| match write {
+            Write::Put { note, .. } => note.id.clone(),
+            Write::Delete { id, .. } => id.clone(),
+        };
+        let found = batch.writes.iter().filter_map(|write| self.notes.get(&id(write)));
+        let replaced = found.map(|(note, _)| note.clone()).collect();
+        Transaction::Commit { batch: batch.clone(), replaced }
+    }
+
+    /// The transaction that makes the indexes anew now.
+    pub(super) fn rebuild(&self) -> Transaction {
+        Transaction::Rebuild { notes: self.notes.values().map(|(note, _)| note.clone()).collect() }
+    }
+
+    /// Applies the write set of a transaction, whatever it meets now.
+    pub(super) fn apply(&mut self, transaction: &Transaction) {
+        match transaction {
+            Transaction::Commit { batch, replaced } => {
+                self.reindex(batch, replaced);
+                self.write(batch);
+            }
+            Transaction::Rebuild { notes } => {
+                self.by_creation.clear();
+                self.by_update.clear();
+                notes.iter().for_each(|note| self.index(note));
+            }
+        }
+    }
+
+    fn index(&mut self, note: &Note) {
+        self.by_creation.insert((note.created_at, note.id.clone()));
+        self.by_update.insert((note.updated_at, note.id.clone()));
+    }
+
+    /// Moves the index entries of the notes that change. What is written as it
+    /// was found costs no entry.
+    fn reindex(&mut self, batch: &Batch, replaced: &[Note]) {
+        let written = |write: &Write| match write {
+            Write::Put { note, .. } => Some(note.clone()),
+            Write::Delete { .. } => None,
+        };
+        let written: Vec<Note> = batch.writes.iter().filter_map(written).collect();
+        for note in replaced.iter().filter(|note| !written.contains(note)) {
+            self.by_creation.remove(&(note.created_at, note.id.clone()));
+            self.by_update.remove(&(note.updated_at, note.id.clone()));
+        }
+        written.iter().filter(|note| !replaced.contains(note)).for_each(|note| self.index(note));
+    }
+
+    fn write(&mut self, batch: &Batch) {
         let log = batch.log;
         for write in &batch.writes {
             match write {
@@ -44,25 +113,34 @@ impl Tables {
         self.checkpoints.insert(log, batch.checkpoint);
     }
 
-    /// A page of a list, by looking at every note.
+    /// A page of a list, along the index of its order.
     pub(super) fn query(&self, query: &NoteQuery) -> Page {
-        let place = |note: &Note| After { at: query.sort.key.of(note), id: note.id.clone() };
-        let order = |a: &After, b: &After| {
-            let ascending = (a.at, &a.id).cmp(&(b.at, &b.id));
-            if query.sort.descending { ascending.reverse() } else { ascending }
+        let index = match query.sort.key {
+            SortKey::CreatedAt => &self.by_creation,
+            SortKey::UpdatedAt => &self.by_update,
         };
-        let mut notes: Vec<&Note> = self
-            .notes
-            .values()
-            .map(|(note, _)| note)
-            .filter(|note| query.author.as_ref().is_none_or(|author| note.author == *author))
-            .filter(|note| query.tag.as_ref().is_none_or(|tag| note.tags.contains(tag)))
-            .filter(|note| query.after.as_ref().is_none_or(|a| order(&place(note), a).is_gt()))
-            .collect();
-        notes.sort_by(|a, b| order(&place(a), &place(b)));
+        let wanted = |entry: &&(DateTime<Utc>, NoteId)| {
+            let Some(after) = &query.after else { return true };
+            let order = (entry.0, &entry.1).cmp(&(after.at, &after.id));
+            if query.sort.descending { order.is_lt() } else { order.is_gt() }
+        };
+        let fits = |note: &&Note| {
+            query.author.as_ref().is_none_or(|author| note.author == *author)
+                && query.tag.as_ref().is_none_or(|tag| note.tags.contains(tag))
+        };
+        let found = |entry: &(DateTime<Utc>, NoteId)| {
+            self.notes.get(&entry.1).map(|(note, _)| note).filter(fits)
+        };
+        let count = query.limit.saturating_add(1);
+        let mut notes: Vec<&Note> = if query.sort.descending {
+            index.iter().rev().filter(wanted).filter_map(found).take(count).collect()
+        } else {
+            index.iter().filter(wanted).filter_map(found).take(count).collect()
+        };
         let more = notes.len() > query.limit;
         notes.truncate(query.limit);
-        let next = if more { notes.last().map(|note| place(note)) } else { None };
+        let last = notes.last().filter(|_| more);
+        let next = last.map(|note| After { at: query.sort.key.of(note), id: note.id.clone() });
         Page { notes: notes.into_iter().cloned().collect(), next }
     }
 }
