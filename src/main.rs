@@ -50,9 +50,16 @@ fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
 
 fn serve(settings: Settings) -> Result<ExitCode> {
     runtime::run(async move {
-        let signals =
+        let mut signals =
             Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
-        let service = Service::open(settings.clone()).await?;
+        let service = tokio::select! {
+            service = Service::open(settings.clone()) => service?,
+            // Reading a long log cannot be given up half way, but needs no end.
+            () = signals.next() => {
+                tracing::info!("stopped before the command log was open");
+                std::process::exit(0)
+            }
+        };
         let listener = wiring::listen(&settings).await?;
         service.run(listener, signals.shutdown(EXIT_FAILURE)).await?;
         Ok(ExitCode::SUCCESS)

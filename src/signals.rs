@@ -37,7 +37,8 @@ impl Signals {
         });
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next of them. Cancelling it loses none.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

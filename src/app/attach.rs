@@ -8,6 +8,10 @@ use super::submit::Desk;
 use crate::domain::{LogId, Position, Sequence};
 use crate::ports::{Checkpoint, Continuity, LogError, ReadLimit, StoreError};
 
+/// What to do about a [`Mismatch`].
+const ADOPT: &str = "`daybook log adopt` continues under a new log id, from a later version on; \
+                     until then put the copies back that belong together, see docs/troubles.md";
+
 /// Where the applier stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
@@ -60,7 +64,7 @@ pub enum Mismatch {
     /// The database is ahead of the log.
     #[error(
         "the database has applied command {applied} of log {log}, but this log ends at {last}: \
-         was an older copy of it put back? `daybook log adopt` continues under a new log id"
+         was an older copy of it put back? {ADOPT}"
     )]
     PastEnd {
         /// The log.
@@ -73,8 +77,7 @@ pub enum Mismatch {
     /// The database is at a command that is another one in this log.
     #[error(
         "command {applied} of log {log}, the last one that the database has applied, is not the \
-         command {applied} of this log: was an older copy of it put back and written to? \
-         `daybook log adopt` continues under a new log id"
+         command {applied} of this log: was an older copy of it put back and written to? {ADOPT}"
     )]
     OtherHistory {
         /// The log.
@@ -85,8 +88,7 @@ pub enum Mismatch {
     /// The database is behind the log, and what lies between is gone.
     #[error(
         "the database has applied command {applied} of log {log}, but this log starts at {first}: \
-         the commands between are no longer retained. `daybook log adopt` continues under a new \
-         log id"
+         the commands between are no longer retained. {ADOPT}"
     )]
     Gap {
         /// The log.

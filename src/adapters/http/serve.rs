@@ -21,6 +21,10 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// How long to wait when the process has no file descriptor for a connection.
 const ACCEPT_BACKOFF: Duration = Duration::from_secs(1);
 
+/// Most connections at a time; further ones wait to be accepted. Each takes a
+/// file descriptor, and the log and the database must never run out of them.
+const MAX_CONNECTIONS: usize = 512;
+
 /// Serves HTTP/1.1 until `shutdown` is there; then accepts no more, closes idle
 /// connections, and waits up to `drain` for the requests in flight to be
 /// answered. Connections that are left after that are cut, and a warning says
@@ -42,7 +46,7 @@ pub async fn serve(
     let result = loop {
         tokio::select! {
             () = &mut shutdown => break Ok(()),
-            accepted = accept(&listener) => match accepted {
+            accepted = accept(&listener), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok(stream) => {
                     connections.spawn(converse(stream, router.clone(), stopped.clone()));
                 }
