@@ -8,10 +8,10 @@ use super::availability::Availability;
 use super::pending::Pending;
 use super::submit::{Desk, submit, waiting};
 use super::{
-    Applier, Health, Options, Ports, QueueHealth, ReadError, State, SubmitError, Submitted,
-    WriteRequest,
+    Applier, CommandState, Health, Options, Ports, QueueHealth, ReadError, State, SubmitError,
+    Submitted, WriteRequest,
 };
-use crate::domain::{Note, NoteId};
+use crate::domain::{CommandId, Note, NoteId};
 use crate::ports::{NoteQuery, Page, StoreError};
 
 /// Everything that can be asked of the service.
@@ -66,6 +66,37 @@ impl Daybook {
             timeout_at(deadline, applied).await.map_err(|_| self.unavailable())?;
         }
         self.read(self.desk.ports.store.get(id), deadline).await
+    }
+
+    /// How far a command has come, also one of another log on the same
+    /// database; `None` when there is no such command.
+    ///
+    /// # Errors
+    /// [`ReadError`] when only the database knows, and it does not answer by
+    /// the deadline.
+    pub async fn command(
+        &self,
+        id: CommandId,
+        deadline: Instant,
+    ) -> Result<Option<CommandState>, ReadError> {
+        let Ports { log, store, .. } = &self.desk.ports;
+        let is_own = id.log == log.id();
+        if is_own && id.seq > log.positions().last.seq {
+            return Ok(None);
+        }
+        if is_own && id.seq > self.desk.pending.waiting_since().seq {
+            return Ok(Some(CommandState::Pending));
+        }
+        self.check_up()?;
+        let Some(checkpoint) = self.read(store.checkpoint(id.log), deadline).await? else {
+            return Ok(is_own.then_some(CommandState::Pending));
+        };
+        if id.seq > checkpoint.applied {
+            return Ok(Some(CommandState::Pending));
+        }
+        let rejections = self.read(store.rejections(id.log, id.seq, id.seq), deadline).await?;
+        let rejection = rejections.first().map(|(_, rejection)| *rejection);
+        Ok(Some(rejection.map_or(CommandState::Applied, CommandState::Rejected)))
     }
 
     /// A page of notes as the database has them.

@@ -22,7 +22,7 @@ pub use attach::Mismatch;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
-pub use outcome::{Outcome, ReadError, SubmitError, Submitted, WriteRequest};
+pub use outcome::{CommandState, Outcome, ReadError, SubmitError, Submitted, WriteRequest};
 
 #[cfg(test)]
 mod applier_tests;

@@ -29,6 +29,17 @@ pub struct Submitted {
     pub outcome: Option<Outcome>,
 }
 
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandState {
+    /// It is in the log and not yet in the database.
+    Pending,
+    /// It took effect.
+    Applied,
+    /// It was judged and refused.
+    Rejected(Rejection),
+}
+
 /// Why a write was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SubmitError {

@@ -151,6 +151,30 @@ async fn a_closed_log_refuses_because_of_the_shutdown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_command_is_pending_then_applied_or_rejected_also_after_a_restart() {
+    let mut fixture = Fixture::new();
+    fixture.catch_up().await;
+    let first = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap().command_id;
+    let second = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap().command_id;
+    let state = async |fixture: &Fixture, id| fixture.daybook.command(id, soon()).await;
+    assert_eq!(state(&fixture, first).await, Ok(Some(CommandState::Pending)));
+    let third = CommandId { seq: Sequence::new(3), ..first };
+    assert_eq!(state(&fixture, third).await, Ok(None));
+    let mut fixture = fixture.restarted();
+    assert!(state(&fixture, first).await.is_err(), "only the database knows, and it was not asked");
+    fixture.catch_up().await;
+    let rejection = Rejection::AlreadyExists { current: Version::FIRST };
+    for _ in 0..2 {
+        assert_eq!(state(&fixture, first).await, Ok(Some(CommandState::Applied)));
+        assert_eq!(state(&fixture, second).await, Ok(Some(CommandState::Rejected(rejection))));
+        fixture = fixture.restarted();
+        fixture.catch_up().await;
+    }
+    let other_log = CommandId { log: LogId::from_uuid(uuid::Uuid::from_u128(8)), ..first };
+    assert_eq!(state(&fixture, other_log).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_writers_each_get_their_own_outcome() {
     let fixture = Fixture::new();
     let (stop, stopped) = watch::channel(false);

@@ -8,6 +8,7 @@
 //! | `PATCH /v1/notes/{id}` | 200, 202 |
 //! | `DELETE /v1/notes/{id}` | 204, 202 |
 //! | `GET /v1/notes` | 200 |
+//! | `GET /v1/commands/{command_id}` | 200 |
 //! | `GET /health`, `/health/live`, `/health/ready` | 200, 503 |
 //!
 //! Each request is read to its end, parsed once into domain types (`request`,
@@ -19,6 +20,7 @@
 
 mod answer;
 mod call;
+mod commands;
 mod cursor;
 mod etag;
 mod health;

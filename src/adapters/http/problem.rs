@@ -7,6 +7,7 @@
 //! | `malformed-request` | 400 | the request cannot be read: JSON syntax, a field that is unknown, missing, repeated or of the wrong type, a bad id, query parameter, cursor or header |
 //! | `no-such-resource` | 404 | the path names nothing that this service has |
 //! | `note-not-found` | 404 | there is no such note |
+//! | `command-not-found` | 404 | there is no such command |
 //! | `method-not-allowed` | 405 | the resource has no such method; `Allow` lists those it has |
 //! | `request-timeout` | 408 | the body did not arrive in time; nothing was recorded |
 //! | `note-exists` | 409 | there is a note with this id already |
@@ -46,6 +47,7 @@ pub(super) enum Kind {
     MalformedRequest,
     NoSuchResource,
     NoteNotFound,
+    CommandNotFound,
     MethodNotAllowed,
     RequestTimeout,
     NoteExists,
@@ -68,6 +70,9 @@ impl Kind {
             }
             Self::NoSuchResource => {
                 ("no-such-resource", StatusCode::NOT_FOUND, "There is no such resource")
+            }
+            Self::CommandNotFound => {
+                ("command-not-found", StatusCode::NOT_FOUND, "There is no such command")
             }
             Self::NoteNotFound => {
                 ("note-not-found", StatusCode::NOT_FOUND, "There is no such note")
@@ -225,6 +230,12 @@ impl Problem {
         self
     }
 
+    /// The problem without what belongs to one request.
+    pub(super) fn summary(self) -> Summary {
+        let (slug, status, title) = self.kind.parts();
+        Summary { r#type: type_of(slug), title, status: status.as_u16(), detail: self.detail }
+    }
+
     fn input(kind: Kind, mut errors: Vec<InputError>) -> Self {
         let detail = match errors.len().checked_sub(MAX_ERRORS) {
             Some(more @ 1..) => {
@@ -300,6 +311,15 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A problem as a part of another document.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: Cow<'static, str>,
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
@@ -323,7 +343,7 @@ pub(super) fn render(mut response: Response, trace_id: &str) -> Response {
     };
     let (slug, _, title) = problem.kind.parts();
     let document = Document {
-        r#type: format!("urn:daybook:problem:{slug}"),
+        r#type: type_of(slug),
         title,
         status: status.as_u16(),
         detail: &problem.detail,
@@ -336,6 +356,10 @@ pub(super) fn render(mut response: Response, trace_id: &str) -> Response {
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     Response::from_parts(parts, Body::from(body))
+}
+
+fn type_of(slug: &str) -> String {
+    format!("urn:daybook:problem:{slug}")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -16,7 +16,7 @@ use tracing::error;
 
 use super::options::Deadlines;
 use super::problem::{Kind, Problem};
-use super::{Options, health, list, notes, trace};
+use super::{Options, commands, health, list, notes, trace};
 use crate::app::Daybook;
 
 /// The HTTP interface of the service, ready to be [served](super::serve).
@@ -31,6 +31,7 @@ fn routes() -> Router<Arc<Daybook>> {
             "/v1/notes/{id}",
             get(notes::read).put(notes::put).patch(notes::patch).delete(notes::delete),
         )
+        .route("/v1/commands/{command_id}", get(commands::read))
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

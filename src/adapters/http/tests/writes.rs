@@ -129,6 +129,28 @@ async fn a_write_whose_outcome_is_not_known_in_time_is_pending(
     let expected = json!({"id": id, "command_id": command_id, "seq": 1, "status": "pending"});
     assert_eq!(answer.body, expected);
     assert_eq!(service.logged(), 1);
+    let command = service.get(answer.header("location")).await;
+    assert_eq!(command.status, 200);
+    let expected = json!({"command_id": command_id, "seq": 1, "status": "pending"});
+    assert_eq!(command.body, expected);
+}
+
+#[tokio::test]
+async fn a_command_tells_what_became_of_it() {
+    let service = Service::started().await;
+    service.put("a", &a_note()).await;
+    service.send(request("DELETE", "/v1/notes/b", &[], &Value::Null)).await;
+    let command = |seq: u64| format!("/v1/commands/00000000000000000000000000000007-{seq}");
+    let applied = service.get(&command(1)).await;
+    assert_eq!((applied.status.as_u16(), &applied.body["status"]), (200, &json!("applied")));
+    let rejected = service.get(&command(2)).await;
+    assert_eq!((rejected.status.as_u16(), &rejected.body["status"]), (200, &json!("rejected")));
+    assert_eq!(rejected.body["problem"]["type"], "urn:daybook:problem:note-not-found");
+    assert_eq!(rejected.body["problem"]["status"], 404);
+    service.get(&command(3)).await.assert_problem(404, "command-not-found");
+    let malformed = service.get("/v1/commands/7-1").await;
+    malformed.assert_problem(400, "malformed-request");
+    assert_eq!(malformed.places(), ["command_id"]);
 }
 
 #[tokio::test]
