@@ -170,7 +170,8 @@ impl Service {
         };
         warn!(
             "COMMAND_LOG_SYNC is {}, so acknowledged writes are not durable: they survive a kill \
-             of this process, but a power loss or a crash of the system may take {at_risk}",
+             of this process, but a power loss or a crash of the system may take {at_risk}; the database may \
+             then be ahead of the log, and nothing is applied until someone steps in",
             self.settings.command_log_sync
         );
     }

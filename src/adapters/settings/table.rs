@@ -123,6 +123,8 @@ settings! {
     /// `interval:200ms`: so often; they survive a kill, a power loss takes the
     /// last interval. `never`: they survive a kill, a power loss takes whatever
     /// the operating system had not written.
+    /// After a power loss the database may be ahead of such a log; the service
+    /// then applies nothing and says so.
     "COMMAND_LOG_SYNC" => command_log_sync: LogSync = "always",
     accepts "always, never, or interval:TIME from 1ms to 60s";
 
