@@ -17,6 +17,10 @@ test-db:
     cargo test
     cargo test --package crash-loop
 
+# Measure what group commit is worth: one caller against many, in one run.
+bench:
+    cargo bench --no-default-features
+
 # Lint and document as CI does: warnings are errors.
 lint:
     cargo fmt --all --check
