@@ -101,7 +101,8 @@ impl Applier {
         }
     }
 
-    /// Applies the log until told to stop; a step under way is finished first.
+    /// Applies the log until told to stop, or until nobody is left to tell it; a
+    /// batch under way is finished first.
     /// Returns what the store may be told when it is closed.
     ///
     /// # Errors
@@ -111,7 +112,7 @@ impl Applier {
         mut stop: watch::Receiver<bool>,
     ) -> Result<Continuity, ApplierError> {
         loop {
-            if *stop.borrow_and_update() {
+            if *stop.borrow() || stop.has_changed().is_err() {
                 return Ok(self.vouches());
             }
             let attached = self.cursor.is_some();
@@ -120,13 +121,13 @@ impl Applier {
                 step = self.apply_next() => step?,
                 // Connecting and healing may take long, and can be given up at any
                 // point: what they have not finished is begun again.
-                _ = stop.changed(), if !attached => continue,
+                () = told(&mut stop), if !attached => continue,
             };
             match step {
                 Step::Applied { .. } => {}
                 Step::CaughtUp => self.idle(&mut stop).await,
                 Step::Blocked { retry_after } => tokio::select! {
-                    _ = stop.changed() => {}
+                    () = told(&mut stop) => {}
                     () = sleep(retry_after) => {}
                 },
             }
@@ -305,11 +306,11 @@ impl Applier {
         let desk = Arc::clone(&self.desk);
         let seq = self.cursor.map_or(Sequence::ZERO, |cursor| cursor.position.seq);
         tokio::select! {
-            _ = stop.changed() => {}
+            () = told(stop) => {}
             more = desk.ports.log.wait_past(seq) => {
                 if more.is_err() {
                     // A closed log brings no more commands; only the end is left.
-                    drop(stop.changed().await);
+                    told(stop).await;
                 }
             }
             () = sleep(desk.options.probe_interval) => self.probe().await,
@@ -371,4 +372,9 @@ impl Applier {
             Some(left) => Ok(left),
         }
     }
+}
+
+/// Waits to be told to stop. That the one who would tell is gone counts, too.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }

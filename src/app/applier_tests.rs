@@ -128,6 +128,29 @@ async fn a_database_that_never_comes_ends_the_service() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_database_that_is_away() {
+    let fixture = Fixture::new();
+    fixture.store.set_outage(true);
+    let (stop, stopped) = watch::channel(false);
+    let applier = tokio::spawn(fixture.applier.run(stopped));
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let told = tokio::time::Instant::now();
+    stop.send(true).unwrap();
+    assert_eq!(applier.await.unwrap().unwrap(), Continuity::Suspect);
+    assert_eq!(told.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_nobody_is_left_to_stop_it() {
+    let fixture = Fixture::new();
+    let (stop, stopped) = watch::channel(false);
+    let applier = tokio::spawn(fixture.applier.run(stopped));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    drop(stop);
+    assert_eq!(applier.await.unwrap().unwrap(), Continuity::Intact);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_service_notices_an_outage_by_its_probe() {
     let fixture = Fixture::new();
     let (stop, stopped) = watch::channel(false);
