@@ -50,6 +50,21 @@ fn a_path_that_is_no_folder_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_folder_is_durable_whoever_made_it() {
+    for (seed, lived_for) in (0..100).zip((0..6).cycle()) {
+        let disk = SimDisk::new(seed);
+        disk.die_after(lived_for);
+        let dir = Path::new("/data/log");
+        let open = || FileLog::open(Arc::new(disk.clone()), dir, FileLogOptions::default());
+        open().unwrap_err();
+        disk.kill();
+        open().unwrap().append(submission(1)).await.unwrap();
+        disk.crash();
+        assert_eq!(open().unwrap().positions().last.seq, Sequence::FIRST, "seed {seed}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
     let disk = SimDisk::new(1);
     let log = open(&disk, FileLogOptions::default());
