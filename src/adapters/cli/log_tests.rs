@@ -212,13 +212,13 @@ async fn damage_is_told_by_file_and_offset() {
     let verified = run(dir.path(), "verify --json").found(Finding::Damaged).json();
     assert_eq!(verified["finding"], json!("damaged"));
     assert_eq!(verified["file"], json!(path));
-    assert_eq!(verified["offset"], json!(40));
+    assert_eq!(verified["offset"], json!(44));
     let text = run(dir.path(), "verify");
-    let place = format!("damaged: {} at byte 40: ", path.display());
+    let place = format!("damaged: {} at byte 44: ", path.display());
     assert!(text.found(Finding::Damaged).out.starts_with(&place), "{}", text.out);
     let printed = run(dir.path(), "cat");
     assert_eq!(printed.found(Finding::Damaged).out, "");
-    assert!(printed.err.contains("at byte 40"), "{}", printed.err);
+    assert!(printed.err.contains("at byte 44"), "{}", printed.err);
     // Only what is read is judged.
     run(dir.path(), "cat --from 9").found(Finding::Sound);
 }

@@ -90,6 +90,17 @@ pub enum FrameDamage {
     },
 }
 
+impl FrameDamage {
+    /// Whether the bytes are no frame. A frame that is intact, but not the one
+    /// that belongs there, was not torn while it was written.
+    pub(super) fn is_of_bytes(self) -> bool {
+        match self {
+            Self::CutShort | Self::Length { .. } | Self::Checksum => true,
+            Self::Sequence { .. } | Self::Durable { .. } => false,
+        }
+    }
+}
+
 /// Why the log could not be read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadFault {

@@ -13,7 +13,7 @@ use super::disk::{DiskFile, read_full_at, write_all_at};
 use super::failure::{Failure, MendError};
 use super::fault::{Damage, Fault, FrameDamage};
 use super::frame::HEADER_BYTES;
-use super::segment::{self, Role, Scan, Scanner};
+use super::segment::{self, Scan, Scanner};
 use super::survey::{corrupt, read_header};
 use super::writer::Writer;
 
@@ -93,7 +93,7 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
         }
     }
     let end = writer.written.offset;
-    let mut scanner = Scanner::new(file, end, Role::Sealed, HEADER_BYTES, header.first);
+    let mut scanner = Scanner::new(file, header.salt, end, HEADER_BYTES, header.first);
     let mut next = header.first;
     loop {
         match scanner.step().map_err(reading())? {
@@ -103,10 +103,7 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
                 let damage = FrameDamage::Sequence { found: next.previous() };
                 return Err(corrupt(path.clone(), end, writer.written.seq, damage).into());
             }
-            Scan::TornTail { offset, .. } => {
-                return Err(corrupt(path.clone(), offset, next, FrameDamage::CutShort).into());
-            }
-            Scan::Corrupt { offset, damage } => {
+            Scan::Damaged { offset, damage } => {
                 return Err(corrupt(path.clone(), offset, next, damage).into());
             }
         }

@@ -38,7 +38,7 @@ use super::FileLogOptions;
 use super::creation::create_segment;
 use super::disk::{Disk, read_full_at, write_all_at};
 use super::failure::{Failure, OpenError};
-use super::frame::{HEADER_BYTES, SegmentHeader};
+use super::frame::SegmentHeader;
 use super::index::{Index, Mark, SegmentEntry};
 use super::mend::rewrite;
 use super::reader::Reader;
@@ -95,8 +95,8 @@ impl IndexBuilder {
 
     fn push(&mut self, segment: &Segment) {
         self.base = self.end;
-        let Segment { path, format, first, .. } = segment.clone();
-        self.index.push_segment(SegmentEntry { path, format, base: self.base }, first);
+        let Segment { path, format, salt, first, .. } = segment.clone();
+        self.index.push_segment(SegmentEntry { path, format, salt, base: self.base }, first);
     }
 }
 
@@ -165,9 +165,9 @@ fn copy(disk: &dyn Disk, from: &Path, offset: u64, to: &Path) -> Result<(), Fail
 
 fn create_first(disk: &dyn Disk, dir: &Path, options: FileLogOptions) -> Result<Segment, Failure> {
     let log = LogId::from_uuid(Uuid::new_v4());
-    let (format, first) = (options.format, Sequence::FIRST);
-    let (path, _file) = create_segment(disk, dir, &SegmentHeader { format, log, first })?;
-    Ok(Segment { path, log, format, first, next: first, bytes: HEADER_BYTES })
+    let header = SegmentHeader::new(options.format, log, Sequence::FIRST);
+    let (path, _file) = create_segment(disk, dir, &header)?;
+    Ok(Segment::new(path, &header))
 }
 
 /// The writer for a log that ends with that segment and is sound.
@@ -201,13 +201,12 @@ fn resume(
         .map_err(Failure::of("writing to", &last.path))?;
     file.sync_all().map_err(Failure::of("syncing", &last.path))?;
     disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
-    let header = SegmentHeader { format: last.format, log: last.log, first: last.first };
     Ok(Writer {
         disk,
         dir: dir.to_owned(),
         options,
         shared,
-        active: Active { path: last.path, file, header, base },
+        active: Active { header: last.header(), path: last.path, file, base },
         written,
         synced: written,
         poison: None,

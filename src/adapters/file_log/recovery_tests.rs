@@ -9,7 +9,7 @@ use rstest::rstest;
 use super::disk::{Disk, SimDisk, SimOp};
 use super::failure::OpenError;
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{HEADER_BYTES, HeaderDamage, SegmentHeader, push_frame};
+use super::frame::{HEADER_BYTES, HeaderDamage, Salt, SegmentHeader, push_frame};
 use super::reader::Reader;
 use super::recovery::recover;
 use super::segment;
@@ -20,6 +20,7 @@ use crate::ports::ReadLimit;
 use crate::ports::contract::command_log::submission;
 
 const DIR: &str = "/log";
+const SALT: Salt = Salt([9, 8, 7, 6]);
 
 fn path(first: u64) -> PathBuf {
     Path::new(DIR).join(segment::file_name(Sequence::new(first)))
@@ -27,7 +28,8 @@ fn path(first: u64) -> PathBuf {
 
 fn header(first: u64) -> Vec<u8> {
     let log = LogId::from_uuid(uuid::Uuid::from_u128(7));
-    SegmentHeader { format: PayloadFormat::Cbor, log, first: Sequence::new(first) }.encode()
+    let first = Sequence::new(first);
+    SegmentHeader { format: PayloadFormat::Cbor, log, first, salt: SALT }.encode()
 }
 
 /// The frame of a command that was written on its own, when all before it were
@@ -39,7 +41,7 @@ fn frame(seq: u64) -> Vec<u8> {
 fn frame_in_group(seq: u64, durable: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     let payload = PayloadFormat::Cbor.encode(&submission(seq)).unwrap();
-    push_frame(&mut bytes, Sequence::new(seq), Sequence::new(durable), &payload);
+    push_frame(&mut bytes, SALT, Sequence::new(seq), Sequence::new(durable), &payload);
     bytes
 }
 
@@ -162,8 +164,8 @@ fn a_group_whose_pages_arrived_out_of_order_is_a_torn_tail() {
 
 #[rstest]
 #[case::empty(Vec::new())]
-#[case::cut_short(header(4)[..39].to_vec())]
-#[case::zeros(vec![0; 40])]
+#[case::cut_short(header(4)[..43].to_vec())]
+#[case::zeros(vec![0; 44])]
 #[case::bad(header(9).into_iter().rev().collect())]
 fn a_segment_that_was_never_finished_is_moved_aside(#[case] bytes: Vec<u8>) {
     let disk = disk_with(&[(1, segment_of(1, 3)), (4, bytes.clone())]);
@@ -228,8 +230,8 @@ fn a_missing_segment_or_frame_is_corrupt() {
 fn a_segment_that_does_not_belong_there_is_corrupt() {
     let mut other = segment_of(4, 5);
     other[12] ^= 1;
-    let checksum = crc32c::crc32c(&other[..36]).to_le_bytes();
-    other[36..40].copy_from_slice(&checksum);
+    let checksum = crc32c::crc32c(&other[..40]).to_le_bytes();
+    other[40..44].copy_from_slice(&checksum);
     let disk = disk_with(&[(1, segment_of(1, 3)), (4, other)]);
     assert!(matches!(assert_corrupt(&disk, &path(4), 0), Damage::OtherLog { .. }));
     let disk = disk_with(&[(1, segment_of(1, 3)), (4, segment_of(5, 6))]);
@@ -245,8 +247,8 @@ fn a_damaged_or_unknown_header_is_corrupt() {
     assert_eq!(assert_corrupt(&disk, &path(1), 0), Damage::Header(HeaderDamage::Magic));
     let mut newer = header(1);
     newer[8] = 2;
-    let checksum = crc32c::crc32c(&newer[..36]).to_le_bytes();
-    newer[36..40].copy_from_slice(&checksum);
+    let checksum = crc32c::crc32c(&newer[..40]).to_le_bytes();
+    newer[40..44].copy_from_slice(&checksum);
     let disk = disk_with(&[(1, newer)]);
     let damage = HeaderDamage::UnknownVersion { found: 2 };
     assert_eq!(assert_corrupt(&disk, &path(1), 0), Damage::Header(damage));
@@ -285,7 +287,7 @@ fn a_full_disk_is_told_apart() {
 #[test]
 fn an_undecodable_payload_is_a_fault_that_does_not_quote_it() {
     let mut bytes = header(1);
-    push_frame(&mut bytes, Sequence::FIRST, Sequence::ZERO, b"\"a secret\"");
+    push_frame(&mut bytes, SALT, Sequence::FIRST, Sequence::ZERO, b"\"a secret\"");
     let disk = disk_with(&[(1, bytes)]);
     let mut fault: Option<Fault> = None;
     survey(&disk, Path::new(DIR), Sequence::FIRST, &mut |visit| {

@@ -87,15 +87,15 @@ impl Writer {
     pub(super) fn roll(&mut self) -> Result<(), Failure> {
         self.sync_active()?;
         let first = self.written.seq.next();
-        let header =
-            SegmentHeader { format: self.options.format, log: self.active.header.log, first };
+        let header = SegmentHeader::new(self.options.format, self.active.header.log, first);
         let (base, (path, file)) = if self.has_frames() {
             let base = self.active.base + self.written.offset;
             (base, create_segment(&*self.disk, &self.dir, &header)?)
         } else {
             (self.active.base, replace_empty_segment(&*self.disk, &self.dir, &header)?)
         };
-        let entry = SegmentEntry { path: path.clone(), format: header.format, base };
+        let entry =
+            SegmentEntry { path: path.clone(), format: header.format, salt: header.salt, base };
         self.shared.change_index(|index| index.push_segment(entry, first));
         self.active = Active { path, file, header, base };
         self.written.offset = HEADER_BYTES;
@@ -121,7 +121,7 @@ impl Writer {
         let mut seq = self.written.seq;
         for payload in payloads {
             seq = seq.next();
-            push_frame(&mut bytes, seq, self.synced.seq, payload);
+            push_frame(&mut bytes, self.active.header.salt, seq, self.synced.seq, payload);
             places.push(Place { seq, offset: self.written.offset + bytes.len() as u64 });
         }
         (bytes, places)

@@ -50,6 +50,7 @@ struct State {
     faults: Vec<(SimOp, u32)>,
     capacity: Option<usize>,
     syncs: watch::Sender<u64>,
+    bytes_read: usize,
 }
 
 impl SimDisk {
@@ -66,6 +67,7 @@ impl SimDisk {
             faults: Vec::new(),
             capacity: None,
             syncs: watch::Sender::new(0),
+            bytes_read: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -125,6 +127,11 @@ impl SimDisk {
     /// How many syncs of files have succeeded, as it changes.
     pub(crate) fn syncs(&self) -> watch::Receiver<u64> {
         self.lock().syncs.subscribe()
+    }
+
+    /// How many bytes were read from files.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.lock().bytes_read
     }
 
     /// The bytes of a file.
@@ -314,10 +321,10 @@ impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.with(|state, inode| {
             state.meet(SimOp::Read)?;
-            let seen = &state.inodes[&inode].seen;
-            let rest = seen.get(offset as usize..).unwrap_or_default();
+            let rest = state.inodes[&inode].seen.get(offset as usize..).unwrap_or_default();
             let read = rest.len().min(buffer.len());
             buffer[..read].copy_from_slice(&rest[..read]);
+            state.bytes_read += read;
             Ok(read)
         })
     }
