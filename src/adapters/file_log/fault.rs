@@ -61,6 +61,14 @@ pub enum Damage {
     Payload(#[from] CodecError),
 }
 
+impl Damage {
+    /// Whether nothing is wrong but the age of this build.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Header(header) if header.is_newer())
+    }
+}
+
 /// Why the bytes at a place are not the frame that belongs there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameDamage {

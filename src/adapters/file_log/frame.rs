@@ -70,6 +70,18 @@ pub enum HeaderDamage {
     },
 }
 
+impl HeaderDamage {
+    /// Whether the header is intact, but of a segment that a newer Daybook
+    /// wrote.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::CutShort | Self::Magic | Self::Checksum => false,
+            Self::UnknownVersion { .. } | Self::UnknownPayloadFormat { .. } => true,
+        }
+    }
+}
+
 impl SegmentHeader {
     /// The header of a new segment.
     pub(super) fn new(format: PayloadFormat, log: LogId, first: Sequence) -> Self {

@@ -53,8 +53,8 @@ impl Index {
             self.first = first;
         }
         // An empty segment leaves its place to the one that replaces it.
-        self.segments.retain(|segment| segment.base < entry.base);
-        self.marks.retain(|mark| mark.start < start);
+        while self.segments.pop_if(|segment| segment.base >= entry.base).is_some() {}
+        while self.marks.pop_if(|mark| mark.start >= start).is_some() {}
         self.segments.push(entry);
         self.marks.push(Mark { seq: first, start });
     }

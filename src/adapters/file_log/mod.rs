@@ -68,7 +68,7 @@
 //! What each leaves behind, and what opening does with it, is the table in
 //! `recovery`. In short: an unfinished write at the end is kept aside and cut,
 //! with a warning; anything else that is wrong is [`OpenError::Corrupt`] with
-//! file and offset, and nothing is touched; a read that fails is
+//! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
 //!
 //! # Sync policies

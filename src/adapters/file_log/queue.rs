@@ -47,7 +47,7 @@ pub(super) fn start(writer: Writer) -> io::Result<(mpsc::Sender<Request>, JoinHa
     };
     let (sender, requests) = mpsc::channel(options.queue_commands.max(1));
     let closes = CloseOnExit(Arc::clone(&writer.shared));
-    let worker = Worker { writer, options, requests, clock, sync_due: None };
+    let worker = Worker { writer, requests, clock, sync_due: None };
     let thread = thread::Builder::new().name("command-log".to_owned()).spawn(move || {
         // Named, so that it lives as long as the thread and closes on a panic.
         let _closes = closes;
@@ -67,7 +67,6 @@ impl Drop for CloseOnExit {
 
 struct Worker {
     writer: Writer,
-    options: FileLogOptions,
     requests: mpsc::Receiver<Request>,
     clock: Option<Runtime>,
     /// When the oldest unsynced command has to be synced.
@@ -122,7 +121,8 @@ impl Worker {
         let mut bytes = payload.len();
         let (mut payloads, mut waiting) = (vec![payload], vec![answer]);
         let mut close = None;
-        while payloads.len() < self.options.group_commands && bytes < self.options.group_bytes {
+        let FileLogOptions { group_commands, group_bytes, .. } = self.writer.options;
+        while payloads.len() < group_commands && bytes < group_bytes {
             match self.requests.try_recv() {
                 Ok(Request::Append { payload, answer }) => {
                     bytes += payload.len();
@@ -143,7 +143,7 @@ impl Worker {
     }
 
     fn schedule_sync(&mut self) {
-        if let SyncPolicy::Interval(interval) = self.options.sync {
+        if let SyncPolicy::Interval(interval) = self.writer.options.sync {
             // Not at once, lest a sync that goes on failing keeps the thread busy.
             let fresh = || Instant::now() + interval.max(SHORTEST_INTERVAL);
             self.sync_due = self.writer.has_unsynced().then(|| self.sync_due.unwrap_or_else(fresh));

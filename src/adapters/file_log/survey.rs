@@ -201,15 +201,11 @@ impl Survey {
         bytes: u64,
         damage: HeaderDamage,
     ) -> bool {
-        let unreadable = !matches!(
-            damage,
-            HeaderDamage::UnknownVersion { .. } | HeaderDamage::UnknownPayloadFormat { .. }
-        );
         let follows = match self.segments.last() {
             None => first == Sequence::FIRST,
             Some(before) => before.next == first,
         };
-        unreadable && successor.is_none() && bytes <= HEADER_BYTES && follows
+        !damage.is_newer() && successor.is_none() && bytes <= HEADER_BYTES && follows
     }
 
     /// What is wrong with an intact header at this place.
