@@ -39,6 +39,13 @@ pub(super) enum NotLogged {
 }
 
 impl NotLogged {
+    /// What failed.
+    pub(super) fn detail(&self) -> &str {
+        match self {
+            Self::Full(detail) | Self::Refused(detail) | Self::Unclear(detail) => detail,
+        }
+    }
+
     /// Nothing was written, or what was written was taken back.
     pub(super) fn refused(failure: &Failure) -> Self {
         let detail = failure.to_string();

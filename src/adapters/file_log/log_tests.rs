@@ -20,6 +20,10 @@ fn open(disk: &SimDisk, options: FileLogOptions) -> FileLog {
     FileLog::open(Arc::new(disk.clone()), Path::new(DIR), options).unwrap()
 }
 
+fn without_holdoff() -> FileLogOptions {
+    FileLogOptions { mend_holdoff: Duration::ZERO, ..FileLogOptions::default() }
+}
+
 fn on_files(dir: &Path) -> Result<FileLog, OpenError> {
     FileLog::open(Arc::new(OsDisk), dir, FileLogOptions::default())
 }
@@ -66,7 +70,7 @@ async fn a_folder_is_durable_whoever_made_it() {
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
     let disk = SimDisk::new(1);
-    let log = open(&disk, FileLogOptions::default());
+    let log = open(&disk, without_holdoff());
     log.append(submission(1)).await.unwrap();
     disk.fill_up(100);
     for _ in 0..3 {
@@ -85,7 +89,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
 #[tokio::test]
 async fn a_poisoned_log_refuses_and_names_the_first_failure_until_mended() {
     let disk = SimDisk::new(1);
-    let log = open(&disk, FileLogOptions::default());
+    let log = open(&disk, without_holdoff());
     disk.fail(SimOp::Sync, 2);
     let unclear = log.append(submission(1)).await;
     assert!(matches!(unclear, Err(LogError::Unclear { .. })), "{unclear:?}");
@@ -97,6 +101,62 @@ async fn a_poisoned_log_refuses_and_names_the_first_failure_until_mended() {
     disk.heal();
     assert_eq!(log.append(submission(3)).await.unwrap().seq, Sequence::FIRST);
     assert_eq!(log.positions().last.seq, Sequence::FIRST);
+}
+
+#[tokio::test]
+async fn after_a_failed_attempt_the_disk_is_left_alone_for_a_while() {
+    let disk = SimDisk::new(1);
+    let hour = Duration::from_secs(3600);
+    let log = open(&disk, FileLogOptions { mend_holdoff: hour, ..FileLogOptions::default() });
+    log.append(submission(1)).await.unwrap();
+    disk.fill_up(100);
+    let failed = log.append(submission(2)).await.unwrap_err();
+    // The first attempt is made at once: the failure may have been a passing one.
+    let before = disk.bytes_read();
+    log.append(submission(3)).await.unwrap_err();
+    let after = disk.bytes_read();
+    assert!(after > before);
+    disk.heal();
+    for number in 4..10 {
+        let refused = log.append(submission(number)).await.unwrap_err();
+        assert!(matches!(refused, LogError::Full { .. }), "{refused}");
+        assert_eq!(refused.to_string(), failed.to_string());
+    }
+    assert_eq!(disk.bytes_read(), after);
+    // The end does not wait.
+    log.close().await.unwrap();
+    assert!(disk.bytes_read() > after);
+}
+
+#[tokio::test]
+async fn a_passing_failure_costs_one_command() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk, FileLogOptions::default());
+    for number in 1..10 {
+        disk.fail(SimOp::Write, 1);
+        log.append(submission(number)).await.unwrap_err();
+        assert_eq!(log.append(submission(number)).await.unwrap().seq.get(), number);
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_died_is_not_taken_for_a_closed_log() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk, FileLogOptions::default());
+    log.append(submission(1)).await.unwrap();
+    disk.panic_once();
+    let unclear = log.append(submission(2)).await;
+    assert!(matches!(unclear, Err(LogError::Unclear { .. })), "{unclear:?}");
+    let ended = log.wait_past(Sequence::FIRST).await;
+    assert!(matches!(ended, Err(LogError::Closed)), "{ended:?}");
+    for number in 3..6 {
+        let refused = log.append(submission(number)).await;
+        let Err(LogError::Refused { detail }) = refused else { panic!("{refused:?}") };
+        assert_eq!(detail, "the writer has stopped");
+    }
+    let closed = log.close().await;
+    assert!(matches!(closed, Err(LogError::Io { .. })), "{closed:?}");
+    assert_eq!(log.read(Sequence::FIRST, EVERYTHING).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -235,7 +295,7 @@ async fn concurrent_callers_are_told_the_truth_about_a_failing_disk() {
     for seed in 0..200 {
         let disk = SimDisk::new(seed);
         let mut rng = fastrand::Rng::with_seed(seed);
-        let options = FileLogOptions { segment_bytes: 2000, ..FileLogOptions::default() };
+        let options = FileLogOptions { segment_bytes: 2000, ..without_holdoff() };
         let log = Arc::new(open(&disk, options));
         let mut callers = tokio::task::JoinSet::new();
         for number in 1..=30 {

@@ -34,7 +34,7 @@ pub(super) fn mend(writer: &mut Writer) -> Result<(), MendError> {
     file.sync_all().map_err(Failure::of("syncing", &path))?;
     writer.active.file = file;
     writer.synced = writer.written;
-    writer.poison = None;
+    writer.is_poisoned = false;
     Ok(())
 }
 

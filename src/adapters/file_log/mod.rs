@@ -90,7 +90,8 @@
 //! the next append first opens the file anew, checks the whole segment, cuts
 //! what is behind the last acknowledged frame, writes anew what was not synced,
 //! and syncs (`mend`). Until that succeeds every append is refused, naming the
-//! first failure. Nothing has to be restarted.
+//! first failure; after a failed attempt without another one for
+//! [`FileLogOptions::mend_holdoff`]. Nothing has to be restarted.
 //!
 //! # Layers
 //!
@@ -110,6 +111,7 @@ mod index;
 mod log;
 mod mend;
 mod options;
+mod outage;
 mod proof;
 mod queue;
 mod reader;

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::failure::NotLogged;
-use super::shared::Shared;
+use super::shared::{Ending, Shared};
 use super::writer::Writer;
 use super::{FileLogOptions, SyncPolicy};
 use crate::domain::Position;
@@ -56,12 +56,17 @@ pub(super) fn start(writer: Writer) -> io::Result<(mpsc::Sender<Request>, JoinHa
     Ok((sender, thread))
 }
 
-/// Tells everyone who waits for commands that no more will come.
+/// Tells everyone that no more commands will come, and why.
 struct CloseOnExit(Arc<Shared>);
 
 impl Drop for CloseOnExit {
     fn drop(&mut self) {
-        self.0.close();
+        if thread::panicking() {
+            tracing::error!("the writer of the command log has stopped by a defect of its own");
+            self.0.end(Ending::Defect);
+        } else {
+            self.0.end(Ending::Closed);
+        }
     }
 }
 
@@ -92,7 +97,11 @@ impl Worker {
                 }
                 Next::Request(Request::Close { answer }) => return self.close(answer),
                 Next::Sync => self.sync(),
-                Next::Stop => return self.sync(),
+                Next::Stop => {
+                    // Nobody is left to be told.
+                    let _reported = self.writer.sync_at_last();
+                    return;
+                }
             }
         }
     }
@@ -160,8 +169,8 @@ impl Worker {
 
     fn close(mut self, answer: oneshot::Sender<Result<(), NotLogged>>) {
         self.requests.close();
-        let synced = self.writer.sync();
-        self.writer.shared.close();
+        let synced = self.writer.sync_at_last();
+        self.writer.shared.end(Ending::Closed);
         while let Some(request) = self.requests.blocking_recv() {
             // A caller that has gone away needs no answer.
             match request {

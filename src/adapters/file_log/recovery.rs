@@ -229,6 +229,7 @@ fn resume(
         active: Active { header: last.header(), path: last.path, file, base },
         written,
         synced: written,
-        poison: None,
+        is_poisoned: false,
+        outage: None,
     })
 }

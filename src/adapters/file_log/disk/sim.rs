@@ -51,6 +51,7 @@ struct State {
     capacity: Option<usize>,
     syncs: watch::Sender<u64>,
     bytes_read: usize,
+    has_defect: bool,
 }
 
 impl SimDisk {
@@ -68,6 +69,7 @@ impl SimDisk {
             capacity: None,
             syncs: watch::Sender::new(0),
             bytes_read: 0,
+            has_defect: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -102,6 +104,11 @@ impl SimDisk {
 
     pub(crate) fn is_dead(&self) -> bool {
         self.lock().is_dead
+    }
+
+    /// Makes whoever syncs next panic.
+    pub(crate) fn panic_once(&self) {
+        self.lock().has_defect = true;
     }
 
     /// The process dies; the system goes on.
@@ -368,6 +375,8 @@ impl DiskFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let has_defect = std::mem::take(&mut self.disk.lock().has_defect);
+        assert!(!has_defect, "simulated defect");
         self.with(|state, inode| {
             state.live()?;
             let fails = state.is_due(SimOp::Sync);
