@@ -246,6 +246,38 @@ async fn an_unfinished_write_is_damage_only_when_nobody_is_at_it() {
 }
 
 #[tokio::test]
+async fn an_unfinished_write_is_told_when_nobody_knows_whose_it_is() {
+    let dir = ten().await;
+    tear(dir.path(), 3);
+    let lock = dir.path().join("log/lock");
+    fs::remove_file(&lock).unwrap();
+    // A link to itself cannot be opened, not even by root.
+    std::os::unix::fs::symlink("lock", &lock).unwrap();
+    let line = Line::parse_from(["log", "verify", "--json"]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let found = line.command.run(dir.path(), &mut out, &mut err).unwrap();
+    assert_eq!(found, Finding::Damaged);
+    let told: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(told["finding"], json!("unfinished"));
+    assert_eq!(told["tail"]["state"], json!("unfinished"));
+}
+
+#[tokio::test]
+async fn damage_beside_a_running_service_is_told_and_nothing_printed_twice() {
+    let dir = ten().await;
+    let path = segment(dir.path(), 1);
+    let sound = run(dir.path(), "cat").out;
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let _lock = hold_lock(dir.path());
+    run(dir.path(), "verify").found(Finding::Damaged);
+    let printed = run(dir.path(), "cat");
+    assert!(!printed.found(Finding::Damaged).out.is_empty());
+    assert!(sound.starts_with(&printed.out), "{}", printed.out);
+}
+
+#[tokio::test]
 async fn a_log_that_is_being_written_is_sound() {
     let dir = tempfile::tempdir().unwrap();
     let log = log(dir.path(), [submission(1)]).await;
