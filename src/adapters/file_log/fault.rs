@@ -48,6 +48,9 @@ pub enum Damage {
         /// The first sequence of this segment.
         found: Sequence,
     },
+    /// The segment is another than the one that this process appended to.
+    #[error("the segment is not the one that was appended to before")]
+    Replaced,
     /// A frame that was complete once is not any more.
     #[error("{damage}, where command {expected} was logged")]
     Frame {

@@ -160,6 +160,25 @@ async fn a_writer_that_died_is_not_taken_for_a_closed_log() {
 }
 
 #[tokio::test]
+async fn a_log_is_not_mended_with_the_segment_of_another() {
+    let disk = SimDisk::new(1);
+    let log = open(&disk, without_holdoff());
+    log.append(submission(1)).await.unwrap();
+    let other = SimDisk::new(2);
+    open(&other, without_holdoff()).append(submission(1)).await.unwrap();
+    let path = Path::new(DIR).join("00000000000000000001.log");
+    disk.fail(SimOp::Write, 1);
+    log.append(submission(2)).await.unwrap_err();
+    let ours = disk.contents(&path);
+    disk.put(&path, &other.contents(&path));
+    let refused = log.append(submission(2)).await.unwrap_err().to_string();
+    assert!(refused.contains("is not the one that was appended to before"), "{refused}");
+    assert_eq!(disk.contents(&path), other.contents(&path));
+    disk.put(&path, &ours);
+    log.append(submission(2)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_command_larger_than_a_frame_is_refused() {
     let log = open(&SimDisk::new(1), FileLogOptions::default());
     let large = Submission { trace_id: Some("x".repeat(1 << 20)), ..submission(1) };
@@ -239,7 +258,8 @@ fn a_group_takes_one_sync_and_is_refused_as_a_whole() {
 fn another_format_starts_another_segment_and_all_stay_readable() {
     let disk = SimDisk::new(1);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
-    // Cbor twice: an empty segment is replaced, one with commands is not.
+    // Each after the other one was tried: its empty segment is replaced, one
+    // with commands is not.
     let formats = [PayloadFormat::Json, PayloadFormat::Cbor, PayloadFormat::Json];
     for (number, format) in (1..).zip(formats) {
         let options = FileLogOptions { format, ..FileLogOptions::default() };

@@ -11,7 +11,7 @@ use std::io;
 
 use super::disk::{DiskFile, read_full_at, write_all_at};
 use super::failure::{Failure, MendError};
-use super::fault::{Damage, Fault, FrameDamage};
+use super::fault::{Damage, Fault};
 use super::frame::HEADER_BYTES;
 use super::segment::{self, Scan, Scanner};
 use super::survey::{corrupt, read_header};
@@ -84,10 +84,7 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
     let file = writer.disk.open_read(path).map_err(reading())?;
     match read_header(&*file).map_err(reading())? {
         Ok(found) if found == header => {}
-        Ok(found) => {
-            let damage = Damage::OtherLog { expected: header.log, found: found.log };
-            return Err(Fault { file: path.clone(), offset: 0, damage }.into());
-        }
+        Ok(_other) => return Err(replaced(writer)),
         Err(damage) => {
             return Err(Fault { file: path.clone(), offset: 0, damage: damage.into() }.into());
         }
@@ -99,13 +96,14 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
         match scanner.step().map_err(reading())? {
             Scan::Record(record) => next = record.sequence.next(),
             Scan::End if next == writer.written.seq.next() => return Ok(()),
-            Scan::End => {
-                let damage = FrameDamage::Sequence { found: next.previous() };
-                return Err(corrupt(path.clone(), end, writer.written.seq, damage).into());
-            }
+            Scan::End => return Err(replaced(writer)),
             Scan::Damaged { offset, damage } => {
                 return Err(corrupt(path.clone(), offset, next, damage).into());
             }
         }
     }
+}
+
+fn replaced(writer: &Writer) -> MendError {
+    Fault { file: writer.active.path.clone(), offset: 0, damage: Damage::Replaced }.into()
 }

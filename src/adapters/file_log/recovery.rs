@@ -6,10 +6,10 @@
 //! | found | how it comes about | what is done |
 //! | --- | --- | --- |
 //! | no segment | a new folder | a first segment with a new log id |
-//! | every frame intact | a clean end, or a kill | nothing |
+//! | every frame intact | a clean end, or a kill | nothing is cut |
 //! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut, on a full disk the other way round; a warning says how many |
 //! | last segment: at most a header long, the header unreadable | a crash while the segment was made | torn creation: moved to `<segment>.torn-0`; the segment before goes on |
-//! | last segment: a header and no frame | a crash after the segment was made | nothing |
+//! | last segment: a header and no frame | a crash after the segment was made | it is gone on with |
 //! | a bad frame before an intact one that says it was synced | bit rot, a foreign hand | corrupt: refused |
 //! | a bad frame in any segment but the last | the same: a segment is synced before the next is made | corrupt: refused |
 //! | a header unreadable with bytes behind it, or in any segment but the last | the same: a header is synced before a frame is written | corrupt: refused |
@@ -31,6 +31,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -54,6 +55,7 @@ pub(super) fn recover(
     dir: &Path,
     options: FileLogOptions,
 ) -> Result<Writer, OpenError> {
+    let started = Instant::now();
     let mut builder = IndexBuilder { index: Index::new(Sequence::FIRST), base: 0, end: 0 };
     let mut found = survey(&*disk, dir, Sequence::FIRST, &mut |visit| {
         builder.note(&visit);
@@ -64,7 +66,16 @@ pub(super) fn recover(
         Some(last) => last,
         None => create_first(&*disk, dir, options)?,
     };
+    let segments = found.segments.len() + 1;
+    let bytes = found.segments.iter().chain([&last]).map(|segment| segment.bytes).sum::<u64>();
     let mut writer = resume(disk, dir, options, builder, &found, last)?;
+    tracing::info!(
+        segments,
+        commands = found.frames,
+        bytes,
+        took = ?started.elapsed(),
+        "the command log was read and checked"
+    );
     if writer.active.header.format != options.format {
         writer.roll()?;
     }
