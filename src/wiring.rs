@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
-use crate::adapters::file_log::disk::OsDisk;
+use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::{FileLog, FileLogOptions, OpenError, PayloadFormat, SyncPolicy};
 use crate::adapters::http;
 #[cfg(not(feature = "surreal"))]
@@ -90,7 +90,6 @@ impl Service {
     /// # Errors
     /// When the data folder or the log in it cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
-        prepare(&settings.data_dir)?;
         let log = open_log(&settings).await?;
         let store = make_store(&settings)?;
         let ports = Ports {
@@ -216,7 +215,7 @@ fn app_options(settings: &Settings) -> Options {
 }
 
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
-    let dir = settings.data_dir.join("log");
+    let data_dir = settings.data_dir.clone();
     let options = FileLogOptions {
         format: match settings.command_log_format {
             LogFormat::Cbor => PayloadFormat::Cbor,
@@ -231,7 +230,10 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
         ..FileLogOptions::default()
     };
     // It reads the whole log.
-    let opening = spawn_blocking(move || FileLog::open(Arc::new(OsDisk), &dir, options));
+    let opening = spawn_blocking(move || {
+        prepare(&data_dir)?;
+        FileLog::open(Arc::new(OsDisk), &data_dir.join("log"), options).map_err(ServiceError::Log)
+    });
     Ok(Arc::new(opening.await??))
 }
 
@@ -265,10 +267,10 @@ fn database_name(_settings: &Settings) -> String {
     "memory".to_owned()
 }
 
-/// Makes the data folder where it is not there.
+/// Makes the data folder where it is not there, and its name durable.
 fn prepare(path: &Path) -> Result<(), ServiceError> {
     let unusable = |reason| ServiceError::DataDir { path: path.to_owned(), reason };
-    match std::fs::create_dir_all(path) {
+    match OsDisk.create_dir_all(path) {
         Ok(()) => Ok(()),
         Err(_) if path.exists() && !path.is_dir() => Err(unusable("it is not a folder".to_owned())),
         Err(error) => Err(unusable(reason(&error))),

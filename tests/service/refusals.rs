@@ -140,7 +140,7 @@ async fn a_corrupt_segment_is_refused_with_its_place() {
     let told = message(&run(&mut daybook(folder.path())), 1);
     assert!(told.contains("corrupt") && told.contains("at byte"), "{told}");
     assert!(told.contains(segment.to_str().unwrap()), "{told}");
-    assert!(told.contains("daybook log"), "{told}");
+    assert!(told.contains("daybook log verify") && told.contains("docs/troubles.md"), "{told}");
     assert_eq!(fs::read(&segment).unwrap(), before, "nothing was changed");
 }
 

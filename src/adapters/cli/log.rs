@@ -1,7 +1,8 @@
 //! `daybook log status | cat | verify`: looking at the log without changing it.
 //!
-//! None of these takes the log's lock or writes to its folder, so they work
-//! beside a running service, and on a read-only copy.
+//! None of these writes to the folder of the log or keeps its lock (to ask
+//! whether it is held, it is taken for an instant), so they work beside a running
+//! service, and on a read-only copy.
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -9,16 +10,21 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::log_owner::{Owner, confirmed};
 use super::log_record::LogRecord;
 use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
-use crate::adapters::file_log::disk::{Disk, OsDisk};
+use crate::adapters::file_log::disk::OsDisk;
 use crate::adapters::file_log::survey::{Segment, Survey, Tail, Visit, survey};
-use crate::adapters::file_log::{Fault, LOCK_FILE, ReadFault};
+use crate::adapters::file_log::{Fault, ReadFault};
 use crate::domain::Sequence;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 the log is sound, 1 it is damaged or ends with an unfinished write, \
 2 it could not be read.";
+
+const CAT_EXIT_CODES: &str = "\
+Exit codes: 0 everything up to the last complete command was printed, 1 the log is damaged, \
+2 it could not be read. An unfinished write at the end is no damage; `verify` tells of it.";
 
 /// Commands that look at the command log.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -39,10 +45,11 @@ pub enum LogCommand {
     ///
     /// Each line holds sequence, command_id, accepted_at, kind, note_id, fields,
     /// precondition, idempotency, principal and trace_id. Works beside a running
-    /// service; ends at the last complete command.
+    /// service; ends at the last complete command. The last lines may then be
+    /// commands whose sync is still under way, and which are not acknowledged.
     ///
     /// Example: daybook log cat --from 100 | jq 'select(.kind == "delete") | .note_id'
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_help = CAT_EXIT_CODES)]
     Cat {
         /// The first sequence to print. Default: the first that is retained.
         #[arg(long, value_name = "SEQ")]
@@ -144,27 +151,26 @@ fn look(
     if !dir.is_dir() {
         return Err(LogCommandError::NoFolder(dir.to_owned()));
     }
-    let lock = dir.join(LOCK_FILE);
-    let is_locked = || {
-        OsDisk.is_locked(&lock).map_err(|source| LogCommandError::Io { path: lock.clone(), source })
-    };
-    // Asked on both sides of reading: whoever holds it on either side may have
-    // been writing in between.
-    let locked_before = is_locked()?;
-    let survey = match survey(&OsDisk, dir, from, visit) {
-        Ok(survey) => survey,
-        Err(ReadFault::Damaged(fault)) => return Ok(Look::Damaged(fault)),
-        Err(ReadFault::Io { path, source }) => return Err(LogCommandError::Io { path, source }),
-    };
-    let state = match survey.tail {
-        Tail::Clean | Tail::Unread => TailState::Clean,
-        Tail::Torn { .. } | Tail::TornCreation { .. } => {
-            if locked_before || is_locked()? {
-                TailState::InProgress
-            } else {
-                TailState::Torn
-            }
+    let mut owner = Owner::of(dir);
+    let read = confirmed(|| {
+        let read = survey(&OsDisk, dir, from, visit);
+        // Asked on both sides of reading: whoever holds it on either side may
+        // have been writing in between.
+        let before = std::mem::replace(&mut owner, Owner::of(dir));
+        (read, before.max(owner))
+    });
+    let (survey, owner) = match read {
+        (Ok(survey), owner) => (survey, owner),
+        (Err(ReadFault::Damaged(fault)), _) => return Ok(Look::Damaged(fault)),
+        (Err(ReadFault::Io { path, source }), _) => {
+            return Err(LogCommandError::Io { path, source });
         }
+    };
+    let state = match (&survey.tail, owner) {
+        (Tail::Clean | Tail::Unread, _) => TailState::Clean,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Nobody) => TailState::Torn,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Unknown) => TailState::Unknown,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Process) => TailState::InProgress,
     };
     if survey.segments.is_empty() && survey.tail == Tail::Clean {
         return Err(LogCommandError::NoSegment(dir.to_owned()));
@@ -228,7 +234,10 @@ fn verify(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCom
     let bytes: u64 = survey.segments.iter().map(|segment| segment.bytes).sum();
     let (segments, frames) = (survey.segments.len(), survey.frames);
     if json {
-        let finding = if state == TailState::Torn { "torn" } else { "sound" };
+        let finding = match state {
+            TailState::Clean | TailState::InProgress => "sound",
+            TailState::Torn | TailState::Unknown => state.name(),
+        };
         let tail = tail_json(&survey.tail, state);
         let checked = json!({
             "finding": finding, "segments": segments, "frames": frames, "bytes": bytes, "tail": tail,
@@ -248,7 +257,7 @@ fn cat(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Finding, LogCommandError> {
-    let from = from.map_or(Sequence::FIRST, Sequence::new);
+    let mut from = from.map_or(Sequence::FIRST, Sequence::new);
     let to = to.map_or(Sequence::new(u64::MAX), Sequence::new);
     let mut out = BufWriter::new(out);
     let mut ended: Result<(), CatEnd> = Ok(());
@@ -258,6 +267,8 @@ fn cat(
         }
         if visit.sequence() >= from {
             ended = print(&visit, &mut out);
+            // The log may be read again, but is printed once.
+            from = visit.sequence().next();
         }
         if ended.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;

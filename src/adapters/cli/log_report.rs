@@ -16,6 +16,9 @@ pub(super) enum TailState {
     InProgress,
     /// It was left unfinished.
     Torn,
+    /// It is unfinished, and the system does not tell whether a process is
+    /// writing it.
+    Unknown,
 }
 
 impl TailState {
@@ -24,11 +27,15 @@ impl TailState {
             Self::Clean => "clean",
             Self::InProgress => "in progress",
             Self::Torn => "torn",
+            Self::Unknown => "unfinished",
         }
     }
 
     pub(super) fn finding(self) -> Finding {
-        if self == Self::Torn { Finding::Damaged } else { Finding::Sound }
+        match self {
+            Self::Clean | Self::InProgress => Finding::Sound,
+            Self::Torn | Self::Unknown => Finding::Damaged,
+        }
     }
 }
 
@@ -83,6 +90,10 @@ pub(super) fn tail_text(survey: &Survey, state: TailState) -> String {
     match state {
         TailState::Torn => format!(
             "torn: {place} were never finished; the next start keeps them aside and cuts them"
+        ),
+        TailState::Unknown => format!(
+            "unfinished: {place}; whether a process is writing them is unknown: the lock file may \
+             not be read"
         ),
         TailState::Clean | TailState::InProgress => format!("{}: {place}", state.name()),
     }

@@ -212,13 +212,13 @@ async fn damage_is_told_by_file_and_offset() {
     let verified = run(dir.path(), "verify --json").found(Finding::Damaged).json();
     assert_eq!(verified["finding"], json!("damaged"));
     assert_eq!(verified["file"], json!(path));
-    assert_eq!(verified["offset"], json!(40));
+    assert_eq!(verified["offset"], json!(44));
     let text = run(dir.path(), "verify");
-    let place = format!("damaged: {} at byte 40: ", path.display());
+    let place = format!("damaged: {} at byte 44: ", path.display());
     assert!(text.found(Finding::Damaged).out.starts_with(&place), "{}", text.out);
     let printed = run(dir.path(), "cat");
     assert_eq!(printed.found(Finding::Damaged).out, "");
-    assert!(printed.err.contains("at byte 40"), "{}", printed.err);
+    assert!(printed.err.contains("at byte 44"), "{}", printed.err);
     // Only what is read is judged.
     run(dir.path(), "cat --from 9").found(Finding::Sound);
 }
@@ -243,6 +243,38 @@ async fn an_unfinished_write_is_damage_only_when_nobody_is_at_it() {
     assert_eq!(run(dir.path(), "cat").found(Finding::Sound).out.lines().count(), 9);
     drop(lock);
     run(dir.path(), "verify").found(Finding::Damaged);
+}
+
+#[tokio::test]
+async fn an_unfinished_write_is_told_when_nobody_knows_whose_it_is() {
+    let dir = ten().await;
+    tear(dir.path(), 3);
+    let lock = dir.path().join("log/lock");
+    fs::remove_file(&lock).unwrap();
+    // A link to itself cannot be opened, not even by root.
+    std::os::unix::fs::symlink("lock", &lock).unwrap();
+    let line = Line::parse_from(["log", "verify", "--json"]);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let found = line.command.run(dir.path(), &mut out, &mut err).unwrap();
+    assert_eq!(found, Finding::Damaged);
+    let told: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(told["finding"], json!("unfinished"));
+    assert_eq!(told["tail"]["state"], json!("unfinished"));
+}
+
+#[tokio::test]
+async fn damage_beside_a_running_service_is_told_and_nothing_printed_twice() {
+    let dir = ten().await;
+    let path = segment(dir.path(), 1);
+    let sound = run(dir.path(), "cat").out;
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let _lock = hold_lock(dir.path());
+    run(dir.path(), "verify").found(Finding::Damaged);
+    let printed = run(dir.path(), "cat");
+    assert!(!printed.found(Finding::Damaged).out.is_empty());
+    assert!(sound.starts_with(&printed.out), "{}", printed.out);
 }
 
 #[tokio::test]

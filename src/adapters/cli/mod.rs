@@ -8,6 +8,7 @@
 mod args;
 mod flags;
 mod log;
+mod log_owner;
 mod log_record;
 mod log_report;
 

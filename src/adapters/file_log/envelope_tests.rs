@@ -6,14 +6,15 @@ use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::PayloadFormat;
-use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
-use super::segment::{Role, Scan, Scanner};
+use super::frame::{HEADER_BYTES, Salt, SegmentHeader, push_frame};
+use super::segment::{Scan, Scanner};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::domain::{
     Checked, Command, Idempotency, LogId, NoteDraft, NoteId, NotePatch, Precondition, Sequence,
     Submission, Version,
 };
 
+const SALT: Salt = Salt([1, 2, 3, 4]);
 const FORMATS: [PayloadFormat; 2] = [PayloadFormat::Json, PayloadFormat::Cbor];
 
 fn text() -> impl Strategy<Value = String> {
@@ -173,10 +174,10 @@ fn the_bytes_in_cbor_are_these() {
 fn golden(format: PayloadFormat) -> (PathBuf, Vec<u8>) {
     let name = format!("tests/fixtures/log/v1-{format}.log");
     let log = LogId::from_uuid(uuid::Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef));
-    let mut bytes = SegmentHeader { format, log, first: Sequence::new(7) }.encode();
+    let mut bytes = SegmentHeader { format, log, first: Sequence::new(7), salt: SALT }.encode();
     for (seq, submission) in (7..).zip(samples()) {
         let payload = format.encode(&submission).unwrap();
-        push_frame(&mut bytes, Sequence::new(seq), Sequence::new(6), &payload);
+        push_frame(&mut bytes, SALT, Sequence::new(seq), Sequence::new(6), &payload);
     }
     (Path::new(env!("CARGO_MANIFEST_DIR")).join(name), bytes)
 }
@@ -192,7 +193,7 @@ fn golden_segments_are_read_and_still_written_the_same() {
         let file = OsDisk.open_read(&path).unwrap();
         let end = bytes.len() as u64;
         let first = Sequence::new(7);
-        let mut scanner = Scanner::new(file, end, Role::Sealed, HEADER_BYTES, first);
+        let mut scanner = Scanner::new(file, SALT, end, HEADER_BYTES, first);
         for sample in samples() {
             match scanner.step().unwrap() {
                 Scan::Record(record) => {

@@ -22,7 +22,7 @@ impl Failure {
         move |source| Self { step, path, source }
     }
 
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         is_full(&self.source)
     }
 }
@@ -39,6 +39,13 @@ pub(super) enum NotLogged {
 }
 
 impl NotLogged {
+    /// What failed.
+    pub(super) fn detail(&self) -> &str {
+        match self {
+            Self::Full(detail) | Self::Refused(detail) | Self::Unclear(detail) => detail,
+        }
+    }
+
     /// Nothing was written, or what was written was taken back.
     pub(super) fn refused(failure: &Failure) -> Self {
         let detail = failure.to_string();
@@ -109,10 +116,13 @@ pub enum OpenError {
     /// The log is damaged where no crash can have damaged it. Nothing was
     /// changed.
     #[error(
-        "the command log is corrupt: {0}; `daybook log verify` shows the damage, \
-         `daybook log repair` resolves it"
+        "the command log is corrupt: {0}; `daybook log verify` shows it, `daybook log repair` mends \
+         it from a later version on, until then see docs/troubles.md"
     )]
     Corrupt(Fault),
+    /// A newer Daybook wrote the log. Nothing was changed.
+    #[error("a newer Daybook wrote the command log: {0}; use that version")]
+    Newer(Fault),
     /// The disk failed. That says nothing about the log, and nothing was cut.
     #[error("the command log could not be opened: {detail}")]
     Io {
@@ -122,27 +132,6 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the same call may succeed later without anyone's help.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::InUse { .. } | Self::Full { .. } | Self::Io { .. } => true,
-            Self::Unusable { .. } | Self::Corrupt(_) => false,
-        }
-    }
-
-    /// A stable name, for logs.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::InUse { .. } => "log-in-use",
-            Self::Unusable { .. } => "log-unusable",
-            Self::Full { .. } => "log-full",
-            Self::Corrupt(_) => "log-corrupt",
-            Self::Io { .. } => "log-io",
-        }
-    }
-
     /// For an error of the folder as a whole.
     pub(super) fn folder(dir: &Path) -> impl FnOnce(io::Error) -> Self {
         let dir = dir.to_owned();
@@ -166,6 +155,7 @@ impl From<Failure> for OpenError {
 impl From<ReadFault> for OpenError {
     fn from(fault: ReadFault) -> Self {
         match fault {
+            ReadFault::Damaged(fault) if fault.damage.is_newer() => Self::Newer(fault),
             ReadFault::Damaged(fault) => Self::Corrupt(fault),
             ReadFault::Io { .. } => Self::Io { detail: fault.to_string() },
         }

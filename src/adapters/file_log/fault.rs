@@ -48,6 +48,9 @@ pub enum Damage {
         /// The first sequence of this segment.
         found: Sequence,
     },
+    /// The segment is another than the one that this process appended to.
+    #[error("the segment is not the one that was appended to before")]
+    Replaced,
     /// A frame that was complete once is not any more.
     #[error("{damage}, where command {expected} was logged")]
     Frame {
@@ -59,6 +62,14 @@ pub enum Damage {
     /// The frame is intact, but not its contents.
     #[error(transparent)]
     Payload(#[from] CodecError),
+}
+
+impl Damage {
+    /// Whether nothing is wrong but the age of this build.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        matches!(self, Self::Header(header) if header.is_newer())
+    }
 }
 
 /// Why the bytes at a place are not the frame that belongs there.
@@ -88,6 +99,17 @@ pub enum FrameDamage {
         /// What the frame says.
         found: Sequence,
     },
+}
+
+impl FrameDamage {
+    /// Whether the bytes are no frame. A frame that is intact, but not the one
+    /// that belongs there, was not torn while it was written.
+    pub(super) fn is_of_bytes(self) -> bool {
+        match self {
+            Self::CutShort | Self::Length { .. } | Self::Checksum => true,
+            Self::Sequence { .. } | Self::Durable { .. } => false,
+        }
+    }
 }
 
 /// Why the log could not be read to its end.

@@ -10,11 +10,30 @@ const MAGIC: [u8; 8] = *b"DAYBOOK\0";
 /// The format version that this build writes, and the only one it reads.
 const VERSION: u16 = 1;
 /// The size of a segment header.
-pub(super) const HEADER_BYTES: u64 = 40;
+pub(super) const HEADER_BYTES: u64 = 44;
 /// The size of a frame without its payload.
 pub(super) const FRAME_BYTES: usize = 24;
 /// The largest payload of one frame: 1 MiB.
 pub const MAX_PAYLOAD_BYTES: u32 = 1 << 20;
+
+/// What the checksums of the frames of a segment start with. It is drawn for each
+/// segment and told to nobody, so that no client can put into a note what passes
+/// for a frame of the segment that the note will be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Salt(pub(super) [u8; 4]);
+
+impl Salt {
+    /// From the random source of the system: it must not be guessed.
+    fn random() -> Self {
+        // The last 64 bits of such an id are random but for the first two.
+        Self((Uuid::new_v4().as_u128() as u32).to_le_bytes())
+    }
+
+    /// The checksum of the salt and the size of a payload.
+    fn checksum(self, payload_bytes: u32) -> u32 {
+        crc32c::crc32c_append(crc32c::crc32c(&self.0), &payload_bytes.to_le_bytes())
+    }
+}
 
 /// What the first bytes of a segment say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +41,7 @@ pub(super) struct SegmentHeader {
     pub(super) format: PayloadFormat,
     pub(super) log: LogId,
     pub(super) first: Sequence,
+    pub(super) salt: Salt,
 }
 
 /// Why the first bytes of a segment are not a header.
@@ -50,7 +70,24 @@ pub enum HeaderDamage {
     },
 }
 
+impl HeaderDamage {
+    /// Whether the header is intact, but of a segment that a newer Daybook
+    /// wrote.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        match self {
+            Self::CutShort | Self::Magic | Self::Checksum => false,
+            Self::UnknownVersion { .. } | Self::UnknownPayloadFormat { .. } => true,
+        }
+    }
+}
+
 impl SegmentHeader {
+    /// The header of a new segment.
+    pub(super) fn new(format: PayloadFormat, log: LogId, first: Sequence) -> Self {
+        Self { format, log, first, salt: Salt::random() }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_BYTES as usize);
         bytes.extend_from_slice(&MAGIC);
@@ -59,6 +96,7 @@ impl SegmentHeader {
         bytes.push(0);
         bytes.extend_from_slice(self.log.as_uuid().as_bytes());
         bytes.extend_from_slice(&self.first.get().to_le_bytes());
+        bytes.extend_from_slice(&self.salt.0);
         bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
         bytes
     }
@@ -76,6 +114,7 @@ impl SegmentHeader {
         let ([format, _reserved], rest) = rest.split_first_chunk::<2>()?;
         let (log, rest) = rest.split_first_chunk::<16>()?;
         let (first, rest) = rest.split_first_chunk::<8>()?;
+        let (salt, rest) = rest.split_first_chunk::<4>()?;
         let (checksum, _) = rest.split_first_chunk::<4>()?;
         let version = u16::from_le_bytes(*version);
         Some(if *magic != MAGIC {
@@ -89,6 +128,7 @@ impl SegmentHeader {
                 format,
                 log: LogId::from_uuid(Uuid::from_bytes(*log)),
                 first: Sequence::new(u64::from_le_bytes(*first)),
+                salt: Salt(*salt),
             })
         } else {
             Err(HeaderDamage::UnknownPayloadFormat { found: *format })
@@ -132,29 +172,41 @@ impl FrameHeader {
         FRAME_BYTES + self.payload_bytes as usize
     }
 
-    /// Whether the checksum matches the whole frame, which starts with `bytes`.
-    pub(super) fn protects(&self, frame: &[u8]) -> bool {
-        let length = crc32c::crc32c(frame.get(..4).unwrap_or_default());
-        frame
-            .get(8..self.frame_bytes())
-            .is_some_and(|rest| crc32c::crc32c_append(length, rest) == self.checksum)
+    /// The payload of the frame, whose bytes these are; `None` when the checksum
+    /// does not match.
+    pub(super) fn verified_payload<'a>(&self, salt: Salt, frame: &'a [u8]) -> Option<&'a [u8]> {
+        let protected = frame.get(8..)?;
+        let checksum = crc32c::crc32c_append(salt.checksum(self.payload_bytes), protected);
+        if checksum == self.checksum { frame.get(FRAME_BYTES..) } else { None }
+    }
+
+    /// What a checksum that runs over the file comes to at the end of this frame
+    /// if the frame is intact; it stands at `running` where the frame starts.
+    pub(super) fn running_checksum_at_end(&self, salt: Salt, running: u32) -> u32 {
+        let unprotected = [self.payload_bytes.to_le_bytes(), self.checksum.to_le_bytes()];
+        let running = crc32c::crc32c_append(running, unprotected.as_flattened());
+        // Checksums are linear: two that go over the same bytes differ at the
+        // end by what their difference at the start becomes on that way.
+        let difference = running ^ salt.checksum(self.payload_bytes);
+        crc32c::crc32c_combine(difference, self.checksum, self.frame_bytes() - 8)
     }
 }
 
 /// Appends a frame to a buffer. The payload has 1 to [`MAX_PAYLOAD_BYTES`] bytes.
 pub(super) fn push_frame(
     buffer: &mut Vec<u8>,
+    salt: Salt,
     sequence: Sequence,
     durable: Sequence,
     payload: &[u8],
 ) {
-    let length = (payload.len() as u32).to_le_bytes();
+    let payload_bytes = payload.len() as u32;
     let sequence = sequence.get().to_le_bytes();
     let durable = durable.get().to_le_bytes();
     let checksum = [&sequence[..], &durable[..], payload]
         .into_iter()
-        .fold(crc32c::crc32c(&length), crc32c::crc32c_append);
-    buffer.extend_from_slice(&length);
+        .fold(salt.checksum(payload_bytes), crc32c::crc32c_append);
+    buffer.extend_from_slice(&payload_bytes.to_le_bytes());
     buffer.extend_from_slice(&checksum.to_le_bytes());
     buffer.extend_from_slice(&sequence);
     buffer.extend_from_slice(&durable);
@@ -165,11 +217,14 @@ pub(super) fn push_frame(
 mod tests {
     use super::*;
 
+    const SALT: Salt = Salt([0x0a, 0x0b, 0x0c, 0x0d]);
+
     fn header() -> SegmentHeader {
         SegmentHeader {
             format: PayloadFormat::Cbor,
             log: LogId::from_uuid(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff)),
             first: Sequence::new(0x0102_0304_0506_0708),
+            salt: SALT,
         }
     }
 
@@ -184,7 +239,8 @@ mod tests {
             0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
             0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff,
             8, 7, 6, 5, 4, 3, 2, 1,
-            0x4d, 0xde, 0xd2, 0xfb,
+            0x0a, 0x0b, 0x0c, 0x0d,
+            0xf5, 0xc7, 0xbb, 0xe7,
         ];
         assert_eq!(header().encode(), expected);
         assert_eq!(SegmentHeader::decode(&expected), Ok(header()));
@@ -193,18 +249,19 @@ mod tests {
     #[test]
     fn the_bytes_of_a_frame_are_these() {
         let mut bytes = Vec::new();
-        push_frame(&mut bytes, Sequence::new(258), Sequence::new(257), b"abc");
+        push_frame(&mut bytes, SALT, Sequence::new(258), Sequence::new(257), b"abc");
         #[rustfmt::skip]
         let expected = [
             3, 0, 0, 0,
-            0x10, 0x54, 0x8c, 0xab,
+            0xc4, 0x2c, 0x03, 0x06,
             2, 1, 0, 0, 0, 0, 0, 0,
             1, 1, 0, 0, 0, 0, 0, 0,
             b'a', b'b', b'c',
         ];
         assert_eq!(bytes, expected);
         let header = FrameHeader::parse(&bytes).unwrap();
-        assert!(header.protects(&bytes));
+        assert_eq!(header.verified_payload(SALT, &bytes), Some(&b"abc"[..]));
+        assert_eq!(header.verified_payload(Salt([0; 4]), &bytes), None);
         assert_eq!((header.sequence.get(), header.durable.get()), (258, 257));
     }
 
@@ -227,8 +284,8 @@ mod tests {
         let resealed = |place: usize, value: u8| {
             let mut bytes = header().encode();
             bytes[place] = value;
-            let checksum = crc32c::crc32c(&bytes[..36]).to_le_bytes();
-            bytes[36..].copy_from_slice(&checksum);
+            let checksum = crc32c::crc32c(&bytes[..40]).to_le_bytes();
+            bytes[40..].copy_from_slice(&checksum);
             SegmentHeader::decode(&bytes)
         };
         assert_eq!(resealed(8, 2), Err(HeaderDamage::UnknownVersion { found: 2 }));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::PayloadFormat;
-use super::frame::HEADER_BYTES;
+use super::frame::{HEADER_BYTES, Salt};
 use crate::domain::Sequence;
 
 /// How many bytes of log lie between two marks, about.
@@ -14,6 +14,7 @@ const STRIDE_BYTES: u64 = 64 << 10;
 pub(super) struct SegmentEntry {
     pub(super) path: PathBuf,
     pub(super) format: PayloadFormat,
+    pub(super) salt: Salt,
     /// Where it starts, in bytes of log from the first retained segment on.
     pub(super) base: u64,
 }
@@ -52,8 +53,8 @@ impl Index {
             self.first = first;
         }
         // An empty segment leaves its place to the one that replaces it.
-        self.segments.retain(|segment| segment.base < entry.base);
-        self.marks.retain(|mark| mark.start < start);
+        while self.segments.pop_if(|segment| segment.base >= entry.base).is_some() {}
+        while self.marks.pop_if(|mark| mark.start >= start).is_some() {}
         self.segments.push(entry);
         self.marks.push(Mark { seq: first, start });
     }
@@ -90,7 +91,8 @@ mod tests {
     use super::*;
 
     fn entry(base: u64) -> SegmentEntry {
-        SegmentEntry { path: base.to_string().into(), format: PayloadFormat::Cbor, base }
+        let (path, salt) = (base.to_string().into(), Salt([0; 4]));
+        SegmentEntry { path, format: PayloadFormat::Cbor, salt, base }
     }
 
     fn mark(seq: u64, start: u64) -> Mark {
@@ -102,15 +104,15 @@ mod tests {
         let mut index = Index::new(Sequence::FIRST);
         index.push_segment(entry(0), Sequence::new(5));
         index.note(mark(6, 100));
-        index.note(mark(700, 40 + STRIDE_BYTES));
+        index.note(mark(700, 44 + STRIDE_BYTES));
         index.push_segment(entry(100_000), Sequence::new(900));
         assert_eq!(index.first(), Sequence::new(5));
         assert_eq!(index.before(Sequence::new(4)), None);
-        assert_eq!(index.before(Sequence::new(699)), Some(mark(5, 40)));
-        assert_eq!(index.before(Sequence::new(700)), Some(mark(700, 40 + STRIDE_BYTES)));
-        assert_eq!(index.before(Sequence::new(5000)), Some(mark(900, 100_040)));
-        assert_eq!(index.before_byte(39), None);
-        assert_eq!(index.before_byte(100_039), Some(mark(700, 40 + STRIDE_BYTES)));
+        assert_eq!(index.before(Sequence::new(699)), Some(mark(5, 44)));
+        assert_eq!(index.before(Sequence::new(700)), Some(mark(700, 44 + STRIDE_BYTES)));
+        assert_eq!(index.before(Sequence::new(5000)), Some(mark(900, 100_044)));
+        assert_eq!(index.before_byte(43), None);
+        assert_eq!(index.before_byte(100_043), Some(mark(700, 44 + STRIDE_BYTES)));
         assert_eq!(index.segment_at(99_999), Some((entry(0), Some(100_000))));
         assert_eq!(index.segment_at(100_000), Some((entry(100_000), None)));
     }
@@ -122,7 +124,7 @@ mod tests {
         index.push_segment(entry(500), Sequence::new(9));
         index.push_segment(entry(500), Sequence::new(9));
         assert_eq!(index.segment_at(600), Some((entry(500), None)));
-        assert_eq!(index.before(Sequence::new(9)), Some(mark(9, 540)));
+        assert_eq!(index.before(Sequence::new(9)), Some(mark(9, 544)));
         assert_eq!(index.segment_at(0), Some((entry(0), Some(500))));
     }
 }

@@ -10,11 +10,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use super::disk::{Disk, FolderLock, LockError};
-use super::failure::{Failure, NotLogged, OpenError};
+use super::failure::{Failure, OpenError};
 use super::queue::{self, Ended, Request};
 use super::reader::Reader;
 use super::recovery::recover;
-use super::shared::Shared;
+use super::shared::{Ending, Shared};
 use super::{FileLogOptions, LOCK_FILE, MAX_PAYLOAD_BYTES};
 use crate::domain::{Entry, LogId, Position, Sequence, Submission};
 use crate::ports::{CommandLog, LogError, Positions, ReadLimit};
@@ -79,10 +79,11 @@ impl FileLog {
         &self.dir
     }
 
-    async fn send(&self, request: Request) -> Result<(), LogError> {
-        match &self.requests {
-            Some(requests) => requests.send(request).await.map_err(|_| LogError::Closed),
-            None => Err(LogError::Closed),
+    async fn send(&self, request: Request) -> Result<(), Ending> {
+        let Some(requests) = &self.requests else { return Err(Ending::Closed) };
+        match requests.send(request).await {
+            Ok(()) => Ok(()),
+            Err(_not_taken) => Err(self.shared.ended().await),
         }
     }
 
@@ -116,8 +117,8 @@ impl CommandLog for FileLog {
     }
 
     async fn append(&self, submission: Submission) -> Result<Position, LogError> {
-        if self.shared.published().closed {
-            return Err(LogError::Closed);
+        if let Some(ending) = self.shared.published().ended {
+            return Err(ending.into());
         }
         let payload = self
             .options
@@ -144,7 +145,7 @@ impl CommandLog for FileLog {
 
     async fn wait_past(&self, seq: Sequence) -> Result<(), LogError> {
         let mut published = self.shared.subscribe();
-        let found = published.wait_for(|p| p.last.seq > seq || p.closed).await;
+        let found = published.wait_for(|p| p.last.seq > seq || p.ended.is_some()).await;
         match found {
             Ok(published) if published.last.seq > seq => Ok(()),
             _ => Err(LogError::Closed),
@@ -161,19 +162,23 @@ impl CommandLog for FileLog {
 
     async fn close(&self) -> Result<(), LogError> {
         let (answer, answered) = oneshot::channel();
-        if self.send(Request::Close { answer }).await.is_err() {
+        let died = || {
+            let source = io::Error::other("its writer has died");
+            Err(LogError::Io { place: self.place(), source })
+        };
+        match self.send(Request::Close { answer }).await {
+            Ok(()) => {}
             // It was closed before.
-            return Ok(());
+            Err(Ending::Closed) => return Ok(()),
+            Err(Ending::Defect) => return died(),
         }
         match answered.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(
-                NotLogged::Full(detail) | NotLogged::Refused(detail) | NotLogged::Unclear(detail),
-            )) => Err(LogError::Io { place: self.place(), source: io::Error::other(detail) }),
-            Err(_gone) => {
-                let source = io::Error::other("its writer has died");
+            Ok(Err(error)) => {
+                let source = io::Error::other(error.detail().to_owned());
                 Err(LogError::Io { place: self.place(), source })
             }
+            Err(_gone) => died(),
         }
     }
 }

@@ -11,9 +11,9 @@ use std::io;
 
 use super::disk::{DiskFile, read_full_at, write_all_at};
 use super::failure::{Failure, MendError};
-use super::fault::{Damage, Fault, FrameDamage};
+use super::fault::{Damage, Fault};
 use super::frame::HEADER_BYTES;
-use super::segment::{self, Role, Scan, Scanner};
+use super::segment::{self, Scan, Scanner};
 use super::survey::{corrupt, read_header};
 use super::writer::Writer;
 
@@ -34,7 +34,7 @@ pub(super) fn mend(writer: &mut Writer) -> Result<(), MendError> {
     file.sync_all().map_err(Failure::of("syncing", &path))?;
     writer.active.file = file;
     writer.synced = writer.written;
-    writer.poison = None;
+    writer.is_poisoned = false;
     Ok(())
 }
 
@@ -84,31 +84,26 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
     let file = writer.disk.open_read(path).map_err(reading())?;
     match read_header(&*file).map_err(reading())? {
         Ok(found) if found == header => {}
-        Ok(found) => {
-            let damage = Damage::OtherLog { expected: header.log, found: found.log };
-            return Err(Fault { file: path.clone(), offset: 0, damage }.into());
-        }
+        Ok(_other) => return Err(replaced(writer)),
         Err(damage) => {
             return Err(Fault { file: path.clone(), offset: 0, damage: damage.into() }.into());
         }
     }
     let end = writer.written.offset;
-    let mut scanner = Scanner::new(file, end, Role::Sealed, HEADER_BYTES, header.first);
+    let mut scanner = Scanner::new(file, header.salt, end, HEADER_BYTES, header.first);
     let mut next = header.first;
     loop {
         match scanner.step().map_err(reading())? {
             Scan::Record(record) => next = record.sequence.next(),
             Scan::End if next == writer.written.seq.next() => return Ok(()),
-            Scan::End => {
-                let damage = FrameDamage::Sequence { found: next.previous() };
-                return Err(corrupt(path.clone(), end, writer.written.seq, damage).into());
-            }
-            Scan::TornTail { offset, .. } => {
-                return Err(corrupt(path.clone(), offset, next, FrameDamage::CutShort).into());
-            }
-            Scan::Corrupt { offset, damage } => {
+            Scan::End => return Err(replaced(writer)),
+            Scan::Damaged { offset, damage } => {
                 return Err(corrupt(path.clone(), offset, next, damage).into());
             }
         }
     }
+}
+
+fn replaced(writer: &Writer) -> MendError {
+    Fault { file: writer.active.path.clone(), offset: 0, damage: Damage::Replaced }.into()
 }

@@ -16,7 +16,7 @@
 //! # Bytes
 //!
 //! All integers are little-endian and unsigned. Checksums are CRC-32C
-//! (Castagnoli, as in RFC 3720). The segment header has 40 bytes:
+//! (Castagnoli, as in RFC 3720). The segment header has 44 bytes:
 //!
 //! | offset | bytes | field |
 //! | --- | --- | --- |
@@ -26,7 +26,8 @@
 //! | 11 | 1 | reserved: 0 |
 //! | 12 | 16 | log id: a UUID, in the byte order of its text |
 //! | 28 | 8 | first sequence |
-//! | 36 | 4 | checksum of the 36 bytes before |
+//! | 36 | 4 | salt: random, for this segment only |
+//! | 40 | 4 | checksum of the 40 bytes before |
 //!
 //! A later version may change everything but the header, so that a version is
 //! always told from damage. A frame has 24 bytes and its payload:
@@ -34,10 +35,13 @@
 //! | offset | bytes | field |
 //! | --- | --- | --- |
 //! | 0 | 4 | size of the payload: 1 to 1 MiB ([`MAX_PAYLOAD_BYTES`]) |
-//! | 4 | 4 | checksum of the size and of everything after this field |
+//! | 4 | 4 | checksum of the salt, the size and everything after this field |
 //! | 8 | 8 | sequence |
 //! | 16 | 8 | durable: the last sequence that was synced when this was written |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
+//!
+//! The salt keeps clients, who choose what is in a payload, from putting bytes
+//! there that pass for a frame of the segment.
 //!
 //! # Invariants
 //!
@@ -52,7 +56,7 @@
 //! 3. A segment is synced to its end before the next one is made. Its header is
 //!    synced, and its name in the folder, before its first frame is written. So
 //!    only the last segment can end with an unfinished write, and only one of
-//!    at most 40 bytes can lack its header.
+//!    at most 44 bytes can lack its header.
 //! 4. Bytes are appended behind the last acknowledged frame only. What a failed
 //!    group left there is cut first, and the cut is synced.
 //! 5. Nothing is acknowledged, shown to readers or named in `durable` because of
@@ -64,7 +68,7 @@
 //! What each leaves behind, and what opening does with it, is the table in
 //! `recovery`. In short: an unfinished write at the end is kept aside and cut,
 //! with a warning; anything else that is wrong is [`OpenError::Corrupt`] with
-//! file and offset, and nothing is touched; a read that fails is
+//! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
 //!
 //! # Sync policies
@@ -86,11 +90,12 @@
 //! the next append first opens the file anew, checks the whole segment, cuts
 //! what is behind the last acknowledged frame, writes anew what was not synced,
 //! and syncs (`mend`). Until that succeeds every append is refused, naming the
-//! first failure. Nothing has to be restarted.
+//! first failure; after a failed attempt without another one for
+//! [`FileLogOptions::mend_holdoff`]. Nothing has to be restarted.
 //!
 //! # Layers
 //!
-//! `frame` knows bytes, `segment` frames in a file, `survey` and `recovery`
+//! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
 //! `log` is the port. All of them touch files through [`disk`] only.
@@ -106,6 +111,8 @@ mod index;
 mod log;
 mod mend;
 mod options;
+mod outage;
+mod proof;
 mod queue;
 mod reader;
 mod recovery;
@@ -133,5 +140,7 @@ mod envelope_tests;
 mod log_tests;
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod proof_tests;
 #[cfg(test)]
 mod recovery_tests;

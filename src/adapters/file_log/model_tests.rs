@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use super::disk::{Disk, SimDisk, SimOp};
 use super::failure::{NotLogged, OpenError};
@@ -63,8 +64,13 @@ impl Drop for Model {
 fn run(seed: u64, sync: SyncPolicy) -> Tally {
     let mut rng = fastrand::Rng::with_seed(seed);
     let format = if rng.bool() { PayloadFormat::Json } else { PayloadFormat::Cbor };
-    let options =
-        FileLogOptions { format, sync, segment_bytes: rng.u64(200..3000), ..Default::default() };
+    let options = FileLogOptions {
+        format,
+        sync,
+        segment_bytes: rng.u64(200..3000),
+        mend_holdoff: Duration::ZERO,
+        ..Default::default()
+    };
     let mut model = Model {
         disk: SimDisk::new(rng.u64(..)),
         rng,

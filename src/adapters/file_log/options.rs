@@ -42,6 +42,10 @@ pub struct FileLogOptions {
     pub group_commands: usize,
     /// A group of at least this size takes no more commands. Default: 4 MiB.
     pub group_bytes: usize,
+    /// After a failed attempt to take commands again, how long they are refused
+    /// without another: an attempt reads the whole last segment. Default: 1
+    /// second.
+    pub mend_holdoff: Duration,
 }
 
 impl Default for FileLogOptions {
@@ -53,6 +57,7 @@ impl Default for FileLogOptions {
             queue_commands: 1024,
             group_commands: 1024,
             group_bytes: 4 << 20,
+            mend_holdoff: Duration::from_secs(1),
         }
     }
 }

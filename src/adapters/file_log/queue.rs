@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::failure::NotLogged;
-use super::shared::Shared;
+use super::shared::{Ending, Shared};
 use super::writer::Writer;
 use super::{FileLogOptions, SyncPolicy};
 use crate::domain::Position;
@@ -47,7 +47,7 @@ pub(super) fn start(writer: Writer) -> io::Result<(mpsc::Sender<Request>, JoinHa
     };
     let (sender, requests) = mpsc::channel(options.queue_commands.max(1));
     let closes = CloseOnExit(Arc::clone(&writer.shared));
-    let worker = Worker { writer, options, requests, clock, sync_due: None };
+    let worker = Worker { writer, requests, clock, sync_due: None };
     let thread = thread::Builder::new().name("command-log".to_owned()).spawn(move || {
         // Named, so that it lives as long as the thread and closes on a panic.
         let _closes = closes;
@@ -56,18 +56,22 @@ pub(super) fn start(writer: Writer) -> io::Result<(mpsc::Sender<Request>, JoinHa
     Ok((sender, thread))
 }
 
-/// Tells everyone who waits for commands that no more will come.
+/// Tells everyone that no more commands will come, and why.
 struct CloseOnExit(Arc<Shared>);
 
 impl Drop for CloseOnExit {
     fn drop(&mut self) {
-        self.0.close();
+        if thread::panicking() {
+            tracing::error!("the writer of the command log has stopped by a defect of its own");
+            self.0.end(Ending::Defect);
+        } else {
+            self.0.end(Ending::Closed);
+        }
     }
 }
 
 struct Worker {
     writer: Writer,
-    options: FileLogOptions,
     requests: mpsc::Receiver<Request>,
     clock: Option<Runtime>,
     /// When the oldest unsynced command has to be synced.
@@ -93,7 +97,11 @@ impl Worker {
                 }
                 Next::Request(Request::Close { answer }) => return self.close(answer),
                 Next::Sync => self.sync(),
-                Next::Stop => return self.sync(),
+                Next::Stop => {
+                    // Nobody is left to be told.
+                    let _reported = self.writer.sync_at_last();
+                    return;
+                }
             }
         }
     }
@@ -122,7 +130,8 @@ impl Worker {
         let mut bytes = payload.len();
         let (mut payloads, mut waiting) = (vec![payload], vec![answer]);
         let mut close = None;
-        while payloads.len() < self.options.group_commands && bytes < self.options.group_bytes {
+        let FileLogOptions { group_commands, group_bytes, .. } = self.writer.options;
+        while payloads.len() < group_commands && bytes < group_bytes {
             match self.requests.try_recv() {
                 Ok(Request::Append { payload, answer }) => {
                     bytes += payload.len();
@@ -143,7 +152,7 @@ impl Worker {
     }
 
     fn schedule_sync(&mut self) {
-        if let SyncPolicy::Interval(interval) = self.options.sync {
+        if let SyncPolicy::Interval(interval) = self.writer.options.sync {
             // Not at once, lest a sync that goes on failing keeps the thread busy.
             let fresh = || Instant::now() + interval.max(SHORTEST_INTERVAL);
             self.sync_due = self.writer.has_unsynced().then(|| self.sync_due.unwrap_or_else(fresh));
@@ -160,8 +169,8 @@ impl Worker {
 
     fn close(mut self, answer: oneshot::Sender<Result<(), NotLogged>>) {
         self.requests.close();
-        let synced = self.writer.sync();
-        self.writer.shared.close();
+        let synced = self.writer.sync_at_last();
+        self.writer.shared.end(Ending::Closed);
         while let Some(request) = self.requests.blocking_recv() {
             // A caller that has gone away needs no answer.
             match request {

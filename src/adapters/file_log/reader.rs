@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::disk::Disk;
 use super::fault::{Fault, FrameDamage, ReadFault};
 use super::index::{Mark, SegmentEntry};
-use super::segment::{Record, Role, Scan, Scanner};
+use super::segment::{Record, Scan, Scanner};
 use super::shared::Shared;
 use super::survey::corrupt;
 use crate::domain::{Entry, Position, Sequence};
@@ -112,7 +112,7 @@ impl Reader {
             let file = self.disk.open_read(&segment.path).map_err(io())?;
             let end = next.map_or(last.end, |next| next.min(last.end)) - segment.base;
             let offset = mark.start - segment.base;
-            let mut scanner = Scanner::new(file, end, Role::Sealed, offset, mark.seq);
+            let mut scanner = Scanner::new(file, segment.salt, end, offset, mark.seq);
             loop {
                 match scanner.step().map_err(io())? {
                     Scan::Record(record) => {
@@ -124,10 +124,7 @@ impl Reader {
                     }
                     Scan::End if mark.seq > last.seq || next == Some(mark.start) => break,
                     Scan::End => return Err(missing(&segment, mark, FrameDamage::CutShort)),
-                    Scan::TornTail { .. } => {
-                        return Err(missing(&segment, mark, FrameDamage::CutShort));
-                    }
-                    Scan::Corrupt { damage, .. } => return Err(missing(&segment, mark, damage)),
+                    Scan::Damaged { damage, .. } => return Err(missing(&segment, mark, damage)),
                 }
             }
         }

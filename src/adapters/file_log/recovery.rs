@@ -6,15 +6,15 @@
 //! | found | how it comes about | what is done |
 //! | --- | --- | --- |
 //! | no segment | a new folder | a first segment with a new log id |
-//! | every frame intact | a clean end, or a kill | nothing |
-//! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut; a warning says how many |
+//! | every frame intact | a clean end, or a kill | nothing is cut |
+//! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut, on a full disk the other way round; a warning says how many |
 //! | last segment: at most a header long, the header unreadable | a crash while the segment was made | torn creation: moved to `<segment>.torn-0`; the segment before goes on |
-//! | last segment: a header and no frame | a crash after the segment was made | nothing |
+//! | last segment: a header and no frame | a crash after the segment was made | it is gone on with |
 //! | a bad frame before an intact one that says it was synced | bit rot, a foreign hand | corrupt: refused |
 //! | a bad frame in any segment but the last | the same: a segment is synced before the next is made | corrupt: refused |
 //! | a header unreadable with bytes behind it, or in any segment but the last | the same: a header is synced before a frame is written | corrupt: refused |
 //! | an intact frame or segment with another sequence than the one that comes next; another log id; a name that disagrees | a segment is missing or was put there | corrupt: refused |
-//! | an unknown format version or payload format | a newer Daybook wrote it | corrupt: refused |
+//! | an unknown format version or payload format | a newer Daybook wrote it | refused, not as corrupt |
 //! | the system could not read | a failing disk, missing rights | an I/O error: nothing is known, nothing is cut |
 //!
 //! What is cut was never acknowledged (with the sync policy `always`): had it
@@ -31,6 +31,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ use super::FileLogOptions;
 use super::creation::create_segment;
 use super::disk::{Disk, read_full_at, write_all_at};
 use super::failure::{Failure, OpenError};
-use super::frame::{HEADER_BYTES, SegmentHeader};
+use super::frame::SegmentHeader;
 use super::index::{Index, Mark, SegmentEntry};
 use super::mend::rewrite;
 use super::reader::Reader;
@@ -47,9 +48,6 @@ use super::survey::{Segment, Survey, Tail, Visit, survey};
 use super::writer::{Active, Place, Writer};
 use crate::domain::{LogId, Position, Sequence};
 
-/// How much of a torn tail is copied at a time.
-const COPY_BYTES: usize = 1 << 20;
-
 /// Makes the log in that folder ready for appends. The folder is there, and
 /// this process alone may write to it.
 pub(super) fn recover(
@@ -57,6 +55,7 @@ pub(super) fn recover(
     dir: &Path,
     options: FileLogOptions,
 ) -> Result<Writer, OpenError> {
+    let started = Instant::now();
     let mut builder = IndexBuilder { index: Index::new(Sequence::FIRST), base: 0, end: 0 };
     let mut found = survey(&*disk, dir, Sequence::FIRST, &mut |visit| {
         builder.note(&visit);
@@ -67,7 +66,16 @@ pub(super) fn recover(
         Some(last) => last,
         None => create_first(&*disk, dir, options)?,
     };
+    let segments = found.segments.len() + 1;
+    let bytes = found.segments.iter().chain([&last]).map(|segment| segment.bytes).sum::<u64>();
     let mut writer = resume(disk, dir, options, builder, &found, last)?;
+    tracing::info!(
+        segments,
+        commands = found.frames,
+        bytes,
+        took = ?started.elapsed(),
+        "the command log was read and checked"
+    );
     if writer.active.header.format != options.format {
         writer.roll()?;
     }
@@ -95,8 +103,8 @@ impl IndexBuilder {
 
     fn push(&mut self, segment: &Segment) {
         self.base = self.end;
-        let Segment { path, format, first, .. } = segment.clone();
-        self.index.push_segment(SegmentEntry { path, format, base: self.base }, first);
+        let Segment { path, format, salt, first, .. } = segment.clone();
+        self.index.push_segment(SegmentEntry { path, format, salt, base: self.base }, first);
     }
 }
 
@@ -115,19 +123,36 @@ fn drop_tail(disk: &dyn Disk, dir: &Path, tail: &Tail) -> Result<(), Failure> {
         }
         Tail::Torn { path, offset, bytes } => {
             let kept = free_name(disk, path, *offset)?;
-            if let Err(failure) = copy(disk, path, *offset, &kept) {
-                let _rest = disk.remove(&kept);
-                return Err(failure);
+            let torn = read_from(disk, path, *offset)?;
+            let failed = match keep(disk, dir, &kept, &torn) {
+                Ok(()) => cut(disk, path, *offset).map(|()| None)?,
+                // The cut makes as much room as the copy takes.
+                Err(failure) if failure.is_full() => {
+                    cut(disk, path, *offset)?;
+                    keep(disk, dir, &kept, &torn).err()
+                }
+                Err(failure) => return Err(failure),
+            };
+            match failed {
+                None => tracing::warn!(
+                    segment = %path.display(), offset, bytes, kept = %kept.display(),
+                    "the command log ended with an unfinished write; its bytes were cut and kept aside"
+                ),
+                Some(failure) => tracing::warn!(
+                    segment = %path.display(), offset, bytes, %failure,
+                    "the command log ended with an unfinished write; its bytes were cut, and for lack \
+                     of space not kept"
+                ),
             }
-            disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
-            let file = disk.open_write(path).map_err(Failure::of("opening", path))?;
-            file.set_len(*offset).map_err(Failure::of("cutting", path))?;
-            file.sync_all().map_err(Failure::of("syncing", path))?;
-            tracing::warn!(segment = %path.display(), offset, bytes, kept = %kept.display(),
-                "the command log ended with an unfinished write; its bytes were cut and kept aside");
             Ok(())
         }
     }
+}
+
+fn cut(disk: &dyn Disk, path: &Path, offset: u64) -> Result<(), Failure> {
+    let file = disk.open_write(path).map_err(Failure::of("opening", path))?;
+    file.set_len(offset).map_err(Failure::of("cutting", path))?;
+    file.sync_all().map_err(Failure::of("syncing", path))
 }
 
 /// A name that no file has, so that nothing kept earlier is lost.
@@ -145,29 +170,34 @@ fn free_name(disk: &dyn Disk, segment: &Path, offset: u64) -> Result<PathBuf, Fa
     }
 }
 
-/// Copies the end of a file, durably but for the name of the copy.
-fn copy(disk: &dyn Disk, from: &Path, offset: u64, to: &Path) -> Result<(), Failure> {
-    let source = disk.open_read(from).map_err(Failure::of("opening", from))?;
-    let target = disk.create(to).map_err(Failure::of("creating", to))?;
-    let mut buffer = vec![0; COPY_BYTES];
-    let mut copied = 0;
-    loop {
-        let read = read_full_at(&*source, &mut buffer, offset + copied)
-            .map_err(Failure::of("reading", from))?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        write_all_at(&*target, bytes, copied).map_err(Failure::of("writing to", to))?;
-        copied += read as u64;
-        if read < buffer.len() {
-            return target.sync_all().map_err(Failure::of("syncing", to));
-        }
+fn read_from(disk: &dyn Disk, path: &Path, offset: u64) -> Result<Vec<u8>, Failure> {
+    let reading = || Failure::of("reading", path);
+    let file = disk.open_read(path).map_err(reading())?;
+    let bytes = file.size().map_err(reading())?.saturating_sub(offset);
+    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+    let read = read_full_at(&*file, &mut buffer, offset).map_err(reading())?;
+    buffer.truncate(read);
+    Ok(buffer)
+}
+
+/// Writes a file durably, or leaves nothing of it.
+fn keep(disk: &dyn Disk, dir: &Path, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let file = disk.create(path).map_err(Failure::of("creating", path))?;
+    let kept = write_all_at(&*file, bytes, 0)
+        .map_err(Failure::of("writing to", path))
+        .and_then(|()| file.sync_all().map_err(Failure::of("syncing", path)))
+        .and_then(|()| disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir)));
+    if kept.is_err() {
+        let _rest = disk.remove(path);
     }
+    kept
 }
 
 fn create_first(disk: &dyn Disk, dir: &Path, options: FileLogOptions) -> Result<Segment, Failure> {
     let log = LogId::from_uuid(Uuid::new_v4());
-    let (format, first) = (options.format, Sequence::FIRST);
-    let (path, _file) = create_segment(disk, dir, &SegmentHeader { format, log, first })?;
-    Ok(Segment { path, log, format, first, next: first, bytes: HEADER_BYTES })
+    let header = SegmentHeader::new(options.format, log, Sequence::FIRST);
+    let (path, _file) = create_segment(disk, dir, &header)?;
+    Ok(Segment::new(path, &header))
 }
 
 /// The writer for a log that ends with that segment and is sound.
@@ -184,8 +214,9 @@ fn resume(
     }
     let base = builder.base;
     let written = Place { seq: last.next.previous(), offset: last.bytes };
-    let end = if written.seq < builder.index.first() { 0 } else { base + written.offset };
-    let position = Position { seq: written.seq, end };
+    // An empty segment is no part of a position: it is there or not, depending
+    // on when the process before was stopped.
+    let position = Position { seq: written.seq, end: builder.end };
     let shared = Arc::new(Shared::new(last.log, builder.index, position));
     let unproven_from = if found.proven < last.first {
         0
@@ -201,15 +232,15 @@ fn resume(
         .map_err(Failure::of("writing to", &last.path))?;
     file.sync_all().map_err(Failure::of("syncing", &last.path))?;
     disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
-    let header = SegmentHeader { format: last.format, log: last.log, first: last.first };
     Ok(Writer {
         disk,
         dir: dir.to_owned(),
         options,
         shared,
-        active: Active { path: last.path, file, header, base },
+        active: Active { header: last.header(), path: last.path, file, base },
         written,
         synced: written,
-        poison: None,
+        is_poisoned: false,
+        outage: None,
     })
 }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::index::Index;
 use crate::domain::{LogId, Position};
+use crate::ports::LogError;
 
 /// The state of an open log that its writer and its readers share.
 #[derive(Debug)]
@@ -20,13 +21,31 @@ pub(super) struct Shared {
 pub(super) struct Published {
     /// The last command that readers see.
     pub(super) last: Position,
-    /// Whether no more will come.
-    pub(super) closed: bool,
+    /// Set when no more will come.
+    pub(super) ended: Option<Ending>,
+}
+
+/// Why no more commands will come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The log was closed.
+    Closed,
+    /// The writer panicked.
+    Defect,
+}
+
+impl From<Ending> for LogError {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Closed => Self::Closed,
+            Ending::Defect => Self::Refused { detail: "the writer has stopped".to_owned() },
+        }
+    }
 }
 
 impl Shared {
     pub(super) fn new(log: LogId, index: Index, last: Position) -> Self {
-        let published = watch::Sender::new(Published { last, closed: false });
+        let published = watch::Sender::new(Published { last, ended: None });
         Self { log, index: RwLock::new(index), published }
     }
 
@@ -51,7 +70,17 @@ impl Shared {
         self.published.send_modify(|published| published.last = last);
     }
 
-    pub(super) fn close(&self) {
-        self.published.send_modify(|published| published.closed = true);
+    /// Tells that no more commands will come. The first reason counts.
+    pub(super) fn end(&self, why: Ending) {
+        self.published.send_modify(|published| {
+            published.ended.get_or_insert(why);
+        });
+    }
+
+    /// Waits for the end. The writer tells it before its thread is gone.
+    pub(super) async fn ended(&self) -> Ending {
+        let mut published = self.published.subscribe();
+        let ended = published.wait_for(|published| published.ended.is_some()).await;
+        ended.ok().and_then(|published| published.ended).unwrap_or(Ending::Closed)
     }
 }

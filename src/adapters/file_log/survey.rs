@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use super::PayloadFormat;
 use super::disk::{Disk, DiskFile, read_full_at};
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{HEADER_BYTES, HeaderDamage, SegmentHeader};
-use super::segment::{self, Record, Role, Scan, Scanner};
+use super::frame::{HEADER_BYTES, HeaderDamage, Salt, SegmentHeader};
+use super::segment::{self, Record, Scan, Scanner};
 use crate::domain::{LogId, Sequence, Submission};
 
 /// What a log consists of.
@@ -30,6 +30,7 @@ pub(crate) struct Segment {
     pub(crate) path: PathBuf,
     pub(crate) log: LogId,
     pub(crate) format: PayloadFormat,
+    pub(super) salt: Salt,
     /// Its first sequence.
     pub(crate) first: Sequence,
     /// The sequence after its last one.
@@ -39,6 +40,17 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// As its header says, without frames.
+    pub(super) fn new(path: PathBuf, header: &SegmentHeader) -> Self {
+        let SegmentHeader { format, log, first, salt } = *header;
+        Self { path, log, format, salt, first, next: first, bytes: HEADER_BYTES }
+    }
+
+    pub(super) fn header(&self) -> SegmentHeader {
+        let Self { format, log, first, salt, .. } = *self;
+        SegmentHeader { format, log, first, salt }
+    }
+
     /// Its last sequence; the one before its first when it has no frames.
     pub(crate) fn last(&self) -> Sequence {
         self.next.previous()
@@ -142,16 +154,14 @@ impl Survey {
         }
         // The segment before was synced to its end before this one was made.
         self.proven = self.proven.max(first.previous());
-        let SegmentHeader { log, format, .. } = header;
-        let mut segment = Segment { path, log, format, first, next: first, bytes: HEADER_BYTES };
+        let mut segment = Segment::new(path, &header);
         if let Some(successor) = successor.filter(|successor| *successor <= from) {
             segment.next = successor;
             segment.bytes = bytes;
             self.segments.push(segment);
             return Ok(ControlFlow::Continue(()));
         }
-        let role = if successor.is_none() { Role::Last } else { Role::Sealed };
-        let mut scanner = Scanner::new(file, bytes, role, HEADER_BYTES, first);
+        let mut scanner = Scanner::new(file, header.salt, bytes, HEADER_BYTES, first);
         let flow = loop {
             match scanner.step().map_err(ReadFault::io(&segment.path))? {
                 Scan::Record(record) => {
@@ -165,12 +175,14 @@ impl Survey {
                     }
                 }
                 Scan::End => break ControlFlow::Continue(()),
-                Scan::TornTail { offset, bytes } => {
-                    self.tail = Tail::Torn { path: segment.path.clone(), offset, bytes };
+                Scan::Damaged { offset, damage } => {
+                    let is_last = successor.is_none();
+                    if !is_last || !scanner.is_torn(damage).map_err(ReadFault::io(&segment.path))? {
+                        return Err(corrupt(segment.path, offset, segment.next, damage).into());
+                    }
+                    let path = segment.path.clone();
+                    self.tail = Tail::Torn { path, offset, bytes: bytes - offset };
                     break ControlFlow::Continue(());
-                }
-                Scan::Corrupt { offset, damage } => {
-                    return Err(corrupt(segment.path, offset, segment.next, damage).into());
                 }
             }
         };
@@ -189,15 +201,11 @@ impl Survey {
         bytes: u64,
         damage: HeaderDamage,
     ) -> bool {
-        let unreadable = !matches!(
-            damage,
-            HeaderDamage::UnknownVersion { .. } | HeaderDamage::UnknownPayloadFormat { .. }
-        );
         let follows = match self.segments.last() {
             None => first == Sequence::FIRST,
             Some(before) => before.next == first,
         };
-        unreadable && successor.is_none() && bytes <= HEADER_BYTES && follows
+        !damage.is_newer() && successor.is_none() && bytes <= HEADER_BYTES && follows
     }
 
     /// What is wrong with an intact header at this place.

@@ -11,6 +11,7 @@ use super::failure::{Failure, NotLogged};
 use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
 use super::index::{Mark, SegmentEntry};
 use super::mend;
+use super::outage::Outage;
 use super::shared::Shared;
 use super::{FileLogOptions, SyncPolicy};
 use crate::domain::{Position, Sequence};
@@ -26,9 +27,10 @@ pub(super) struct Writer {
     pub(super) written: Place,
     /// The last command that was synced; with the policy `always` the same.
     pub(super) synced: Place,
-    /// What failed last, as long as that is not mended. Nothing is written while
-    /// it is set.
-    pub(super) poison: Option<String>,
+    /// Whether a failure is not mended yet. Nothing is written while it is set.
+    pub(super) is_poisoned: bool,
+    /// Set by the first failure, ended by the next command that is logged.
+    pub(super) outage: Option<Outage>,
 }
 
 /// The segment that is appended to.
@@ -55,25 +57,30 @@ impl Writer {
     pub(super) fn commit(&mut self, payloads: &[Vec<u8>]) -> Result<Vec<Position>, NotLogged> {
         self.mend()?;
         if self.written.offset >= self.options.segment_bytes && self.has_frames() {
-            self.roll().map_err(|failure| {
-                // Nothing of this group was written yet.
-                self.poison_with(&failure);
-                NotLogged::refused(&failure)
-            })?;
+            // Nothing of this group was written yet.
+            self.roll().map_err(|failure| self.poison_with(&failure))?;
         }
         let (bytes, places) = self.frames(payloads);
         self.write(&bytes).map_err(|failure| self.take_back(&failure))?;
         self.publish(&places);
+        if let Some(outage) = self.outage.take() {
+            tracing::info!(failure = outage.first(), "the command log takes commands again");
+        }
         Ok(places.iter().map(|place| self.position(*place)).collect())
     }
 
     /// Syncs what is not synced yet.
     pub(super) fn sync(&mut self) -> Result<(), NotLogged> {
         self.mend()?;
-        self.sync_active().map_err(|failure| {
-            self.poison_with(&failure);
-            NotLogged::refused(&failure)
-        })
+        self.sync_active().map_err(|failure| self.poison_with(&failure))
+    }
+
+    /// As [`sync`](Self::sync), for the last time: without holding off.
+    pub(super) fn sync_at_last(&mut self) -> Result<(), NotLogged> {
+        if let Some(outage) = &mut self.outage {
+            outage.hold_off_no_longer();
+        }
+        self.sync()
     }
 
     /// Whether a power loss may take commands that were acknowledged.
@@ -87,15 +94,15 @@ impl Writer {
     pub(super) fn roll(&mut self) -> Result<(), Failure> {
         self.sync_active()?;
         let first = self.written.seq.next();
-        let header =
-            SegmentHeader { format: self.options.format, log: self.active.header.log, first };
+        let header = SegmentHeader::new(self.options.format, self.active.header.log, first);
         let (base, (path, file)) = if self.has_frames() {
             let base = self.active.base + self.written.offset;
             (base, create_segment(&*self.disk, &self.dir, &header)?)
         } else {
             (self.active.base, replace_empty_segment(&*self.disk, &self.dir, &header)?)
         };
-        let entry = SegmentEntry { path: path.clone(), format: header.format, base };
+        let entry =
+            SegmentEntry { path: path.clone(), format: header.format, salt: header.salt, base };
         self.shared.change_index(|index| index.push_segment(entry, first));
         self.active = Active { path, file, header, base };
         self.written.offset = HEADER_BYTES;
@@ -104,14 +111,16 @@ impl Writer {
     }
 
     fn mend(&mut self) -> Result<(), NotLogged> {
-        let Some(earlier) = self.poison.clone() else { return Ok(()) };
-        match mend::mend(self) {
-            Ok(()) => {
-                tracing::info!(earlier, "the command log takes commands again");
-                Ok(())
-            }
-            Err(error) => Err(NotLogged::poisoned(&earlier, &error)),
+        if !self.is_poisoned {
+            return Ok(());
         }
+        if let Some(refusal) = self.outage.as_ref().and_then(Outage::refusal) {
+            return Err(refusal);
+        }
+        mend::mend(self).map_err(|error| {
+            let earlier = self.outage.as_ref().map(Outage::first).unwrap_or_default();
+            self.fail_with(NotLogged::poisoned(earlier, &error))
+        })
     }
 
     /// The frames for a group and where each will end.
@@ -121,7 +130,7 @@ impl Writer {
         let mut seq = self.written.seq;
         for payload in payloads {
             seq = seq.next();
-            push_frame(&mut bytes, seq, self.synced.seq, payload);
+            push_frame(&mut bytes, self.active.header.salt, seq, self.synced.seq, payload);
             places.push(Place { seq, offset: self.written.offset + bytes.len() as u64 });
         }
         (bytes, places)
@@ -139,14 +148,14 @@ impl Writer {
     /// Makes sure that nothing of a failed group ever comes back, if that can be
     /// done at all. Either way the log is poisoned.
     fn take_back(&mut self, failure: &Failure) -> NotLogged {
-        self.poison_with(failure);
+        let refused = self.poison_with(failure);
         let Active { path, file, .. } = &self.active;
         let taken_back = file
             .set_len(self.written.offset)
             .map_err(Failure::of("cutting", path))
             .and_then(|()| file.sync_all().map_err(Failure::of("syncing", path)));
         match taken_back {
-            Ok(()) => NotLogged::refused(failure),
+            Ok(()) => refused,
             Err(taking_back) => NotLogged::unclear(failure, &taking_back),
         }
     }
@@ -174,9 +183,18 @@ impl Writer {
         Ok(())
     }
 
-    fn poison_with(&mut self, failure: &Failure) {
-        tracing::error!(%failure, "the command log is poisoned: it refuses commands until mended");
-        self.poison = Some(failure.to_string());
+    /// What to refuse commands with because of that failure.
+    fn poison_with(&mut self, failure: &Failure) -> NotLogged {
+        self.is_poisoned = true;
+        self.fail_with(NotLogged::refused(failure))
+    }
+
+    fn fail_with(&mut self, refusal: NotLogged) -> NotLogged {
+        match &mut self.outage {
+            None => self.outage = Some(Outage::new(refusal.clone())),
+            Some(outage) => outage.go_on(refusal.clone(), self.options.mend_holdoff),
+        }
+        refusal
     }
 
     pub(super) fn has_frames(&self) -> bool {

@@ -9,6 +9,8 @@ mod sim;
 #[cfg(test)]
 mod sim_inode;
 #[cfg(test)]
+mod sim_names;
+#[cfg(test)]
 mod sim_tests;
 
 use std::fmt;
@@ -23,7 +25,9 @@ pub(crate) use sim::{SimDisk, SimOp};
 /// written may be lost until it was synced, a name in a folder until the folder
 /// was.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Makes a folder with its parents. The new names are synced.
+    /// Makes a folder with its parents where they are not there. Then its name
+    /// and those of its parents survive a power loss, whoever made them: all of
+    /// them are synced at every call.
     ///
     /// # Errors
     /// When the path names something else, or the system refuses.
@@ -66,7 +70,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// [`io::ErrorKind::NotFound`] when there is none.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes the names in a folder durable.
+    /// Makes the names in a folder durable, not those in folders below it.
     ///
     /// # Errors
     /// When the system could not; then any of them may be lost.

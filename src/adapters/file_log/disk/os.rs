@@ -20,13 +20,15 @@ pub struct OsDisk;
 
 impl Disk for OsDisk {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
-        let missing: Vec<&Path> =
-            dir.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
         fs::create_dir_all(dir)?;
-        for made in missing {
-            match made.parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => self.sync_dir(parent)?,
-                _ => self.sync_dir(Path::new("."))?,
+        // Also the names that were there: whoever made them may have been killed
+        // before it synced them.
+        for parent in fs::canonicalize(dir)?.ancestors().skip(1) {
+            match self.sync_dir(parent) {
+                // Names in folders that this process may not open, or nobody
+                // may write to, are not its own.
+                Err(error) if is_not_ours(&error) => {}
+                synced => synced?,
             }
         }
         Ok(())
@@ -63,7 +65,11 @@ impl Disk for OsDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        match File::open(dir)?.sync_all() {
+            // A file system that cannot sync a folder; no call could do better.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            synced => synced,
+        }
     }
 
     fn lock(&self, path: &Path) -> Result<FolderLock, LockError> {
@@ -98,6 +104,10 @@ impl Disk for OsDisk {
             Err(TryLockError::Error(error)) => Err(error),
         }
     }
+}
+
+fn is_not_ours(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Who holds a lock, as the lock file says.
@@ -159,7 +169,26 @@ mod tests {
         let deep = dir.path().join("a/b/c");
         OsDisk.create_dir_all(&deep).unwrap();
         OsDisk.create_dir_all(&deep).unwrap();
-        assert!(deep.is_dir());
+        OsDisk.create_dir_all(&dir.path().join("a/../d/e")).unwrap();
+        assert!(deep.is_dir() && dir.path().join("d/e").is_dir());
+        // The parent of this one has no name in the path.
+        OsDisk.create_dir_all(Path::new(".")).unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        OsDisk.create_dir_all(&file).unwrap_err();
+        OsDisk.create_dir_all(&file.join("below")).unwrap_err();
+    }
+
+    #[test]
+    fn a_folder_below_one_that_may_not_be_listed_can_be_used() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let closed = dir.path().join("closed");
+        OsDisk.create_dir_all(&closed.join("a")).unwrap();
+        // Root may open it all the same, and then there is nothing to ignore.
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o111)).unwrap();
+        OsDisk.create_dir_all(&closed.join("a")).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     #[test]

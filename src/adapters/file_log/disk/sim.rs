@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::super::disk::{Disk, DiskFile, FolderLock, LockError};
 use super::sim_inode::Inode;
+use super::sim_names::{NameChange, Names};
 
 /// A disk whose every surprise is drawn from one seed.
 #[derive(Clone, Debug)]
@@ -39,40 +40,18 @@ struct State {
     rng: fastrand::Rng,
     inodes: BTreeMap<u64, Inode>,
     next_inode: u64,
-    names: BTreeMap<PathBuf, u64>,
-    durable_names: BTreeMap<PathBuf, u64>,
-    unsynced_names: Vec<NameChange>,
+    names: Names,
     locked: BTreeSet<PathBuf>,
     /// Handles and locks of earlier generations belong to dead processes.
     generation: u64,
+    /// After so many operations the process dies.
+    operations_left: Option<u64>,
+    is_dead: bool,
     faults: Vec<(SimOp, u32)>,
     capacity: Option<usize>,
     syncs: watch::Sender<u64>,
-}
-
-#[derive(Clone, Debug)]
-enum NameChange {
-    Add(PathBuf, u64),
-    Move(PathBuf, PathBuf),
-    Remove(PathBuf),
-}
-
-impl NameChange {
-    fn apply(&self, names: &mut BTreeMap<PathBuf, u64>) {
-        match self {
-            Self::Add(path, inode) => {
-                names.insert(path.clone(), *inode);
-            }
-            Self::Move(from, to) => {
-                if let Some(inode) = names.remove(from) {
-                    names.insert(to.clone(), inode);
-                }
-            }
-            Self::Remove(path) => {
-                names.remove(path);
-            }
-        }
-    }
+    bytes_read: usize,
+    has_defect: bool,
 }
 
 impl SimDisk {
@@ -81,14 +60,16 @@ impl SimDisk {
             rng: fastrand::Rng::with_seed(seed),
             inodes: BTreeMap::new(),
             next_inode: 0,
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            unsynced_names: Vec::new(),
+            names: Names::default(),
             locked: BTreeSet::new(),
             generation: 0,
+            operations_left: None,
+            is_dead: false,
             faults: Vec::new(),
             capacity: None,
             syncs: watch::Sender::new(0),
+            bytes_read: 0,
+            has_defect: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -111,11 +92,32 @@ impl SimDisk {
         state.capacity = Some(state.used() + bytes_left);
     }
 
+    /// Lets the process die in its operation after the next so many: every
+    /// one from there on fails, until another process starts with [`kill`] or
+    /// [`crash`].
+    ///
+    /// [`kill`]: Self::kill
+    /// [`crash`]: Self::crash
+    pub(crate) fn die_after(&self, operations: u64) {
+        self.lock().operations_left = Some(operations);
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.lock().is_dead
+    }
+
+    /// Makes whoever syncs next panic.
+    pub(crate) fn panic_once(&self) {
+        self.lock().has_defect = true;
+    }
+
     /// The process dies; the system goes on.
     pub(crate) fn kill(&self) {
         let mut state = self.lock();
         state.generation += 1;
         state.locked.clear();
+        state.operations_left = None;
+        state.is_dead = false;
     }
 
     /// The power fails: every unsynced change survives wholly, partly or not.
@@ -123,12 +125,7 @@ impl SimDisk {
         self.kill();
         let mut state = self.lock();
         let state = &mut *state;
-        for change in std::mem::take(&mut state.unsynced_names) {
-            if state.rng.bool() {
-                change.apply(&mut state.durable_names);
-            }
-        }
-        state.names.clone_from(&state.durable_names);
+        state.names.crash(&mut state.rng);
         for inode in state.inodes.values_mut() {
             inode.crash(&mut state.rng);
         }
@@ -139,19 +136,23 @@ impl SimDisk {
         self.lock().syncs.subscribe()
     }
 
+    /// How many bytes were read from files.
+    pub(crate) fn bytes_read(&self) -> usize {
+        self.lock().bytes_read
+    }
+
     /// The bytes of a file.
     #[track_caller]
     pub(crate) fn contents(&self, path: &Path) -> Vec<u8> {
         let state = self.lock();
-        state.inodes[&state.names[path]].seen.clone()
+        state.inodes[&state.names.seen[path]].seen.clone()
     }
 
     /// Puts a file there, durably.
     pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.lock();
         let inode = state.add(Inode::durable(bytes));
-        state.names.insert(path.to_owned(), inode);
-        state.durable_names.insert(path.to_owned(), inode);
+        state.names.put(path, inode);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -161,7 +162,7 @@ impl SimDisk {
     fn open(&self, path: &Path, writable: bool) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.lock();
         state.meet(SimOp::Open)?;
-        let inode = *state.names.get(path).ok_or(ErrorKind::NotFound)?;
+        let inode = *state.names.seen.get(path).ok_or(ErrorKind::NotFound)?;
         Ok(Box::new(self.file(&state, inode, writable)))
     }
 
@@ -178,7 +179,7 @@ impl State {
     }
 
     fn used(&self) -> usize {
-        self.names.values().map(|inode| self.inodes[inode].seen.len()).sum()
+        self.names.seen.values().map(|inode| self.inodes[inode].seen.len()).sum()
     }
 
     fn is_due(&mut self, op: SimOp) -> bool {
@@ -192,35 +193,56 @@ impl State {
         true
     }
 
-    fn meet(&mut self, op: SimOp) -> io::Result<()> {
-        if self.is_due(op) { Err(io::Error::other("simulated fault")) } else { Ok(()) }
+    /// Counts an operation of the process, which may be its last.
+    fn live(&mut self) -> io::Result<()> {
+        match &mut self.operations_left {
+            Some(0) => self.is_dead = true,
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        if self.is_dead { Err(dead()) } else { Ok(()) }
     }
 
-    fn change_names(&mut self, change: NameChange) {
-        change.apply(&mut self.names);
-        self.unsynced_names.push(change);
+    fn meet(&mut self, op: SimOp) -> io::Result<()> {
+        self.live()?;
+        if self.is_due(op) { Err(io::Error::other("simulated fault")) } else { Ok(()) }
     }
 }
 
+fn dead() -> io::Error {
+    io::Error::other("the process is dead")
+}
+
 impl Disk for SimDisk {
-    fn create_dir_all(&self, _dir: &Path) -> io::Result<()> {
-        Ok(())
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        let mut folders: Vec<&Path> = dir.ancestors().filter(|p| p.parent().is_some()).collect();
+        folders.reverse();
+        for folder in &folders {
+            let mut state = self.lock();
+            state.live()?;
+            if !state.names.seen.contains_key(*folder) {
+                let inode = state.add(Inode::default());
+                state.names.change(NameChange::Add((*folder).to_owned(), inode));
+            }
+        }
+        folders.iter().filter_map(|folder| folder.parent()).try_for_each(|p| self.sync_dir(p))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let state = self.lock();
-        let inside = state.names.keys().filter_map(|path| path.strip_prefix(dir).ok());
-        Ok(inside.map(|name| name.to_str().unwrap().to_owned()).collect())
+        let mut state = self.lock();
+        state.live()?;
+        let inside = state.names.seen.keys().filter(|path| path.parent() == Some(dir));
+        Ok(inside.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect())
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut state = self.lock();
         state.meet(SimOp::Create)?;
-        if state.names.contains_key(path) {
+        if state.names.seen.contains_key(path) {
             return Err(ErrorKind::AlreadyExists.into());
         }
         let inode = state.add(Inode::default());
-        state.change_names(NameChange::Add(path.to_owned(), inode));
+        state.names.change(NameChange::Add(path.to_owned(), inode));
         Ok(Box::new(self.file(&state, inode, true)))
     }
 
@@ -235,25 +257,23 @@ impl Disk for SimDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.lock();
         state.meet(SimOp::Rename)?;
-        state.names.get(from).ok_or(ErrorKind::NotFound)?;
-        state.change_names(NameChange::Move(from.to_owned(), to.to_owned()));
+        state.names.seen.get(from).ok_or(ErrorKind::NotFound)?;
+        state.names.change(NameChange::Move(from.to_owned(), to.to_owned()));
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.lock();
         state.meet(SimOp::Remove)?;
-        state.names.get(path).ok_or(ErrorKind::NotFound)?;
-        state.change_names(NameChange::Remove(path.to_owned()));
+        state.names.seen.get(path).ok_or(ErrorKind::NotFound)?;
+        state.names.change(NameChange::Remove(path.to_owned()));
         Ok(())
     }
 
-    fn sync_dir(&self, _dir: &Path) -> io::Result<()> {
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut state = self.lock();
         state.meet(SimOp::SyncDir)?;
-        state.unsynced_names.clear();
-        let names = state.names.clone();
-        state.durable_names = names;
+        state.names.sync(dir);
         Ok(())
     }
 
@@ -295,17 +315,10 @@ struct SimFile {
 
 impl SimFile {
     /// Runs an operation unless the process that opened this file is dead.
-    fn with<T>(
-        &self,
-        op: Option<SimOp>,
-        run: impl FnOnce(&mut State, u64) -> io::Result<T>,
-    ) -> io::Result<T> {
+    fn with<T>(&self, run: impl FnOnce(&mut State, u64) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.disk.lock();
-        if state.generation != self.generation {
-            return Err(io::Error::other("the process is dead"));
-        }
-        if let Some(op) = op {
-            state.meet(op)?;
+        if state.generation != self.generation || state.is_dead {
+            return Err(dead());
         }
         run(&mut state, self.inode)
     }
@@ -313,11 +326,12 @@ impl SimFile {
 
 impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(Some(SimOp::Read), |state, inode| {
-            let seen = &state.inodes[&inode].seen;
-            let rest = seen.get(offset as usize..).unwrap_or_default();
+        self.with(|state, inode| {
+            state.meet(SimOp::Read)?;
+            let rest = state.inodes[&inode].seen.get(offset as usize..).unwrap_or_default();
             let read = rest.len().min(buffer.len());
             buffer[..read].copy_from_slice(&rest[..read]);
+            state.bytes_read += read;
             Ok(read)
         })
     }
@@ -326,8 +340,8 @@ impl DiskFile for SimFile {
         if !self.writable {
             return Err(ErrorKind::PermissionDenied.into());
         }
-        self.with(None, |state, inode| {
-            let fails = state.is_due(SimOp::Write);
+        self.with(|state, inode| {
+            let fails = state.live().is_err() || state.is_due(SimOp::Write);
             let is_short = state.is_due(SimOp::ShortWrite);
             let mut taken = bytes.len();
             if fails || is_short {
@@ -346,18 +360,25 @@ impl DiskFile for SimFile {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.with(Some(SimOp::SetLen), |state, inode| {
+        self.with(|state, inode| {
+            state.meet(SimOp::SetLen)?;
             state.inodes.get_mut(&inode).unwrap().set_len(bytes as usize);
             Ok(())
         })
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.with(None, |state, inode| Ok(state.inodes[&inode].seen.len() as u64))
+        self.with(|state, inode| {
+            state.live()?;
+            Ok(state.inodes[&inode].seen.len() as u64)
+        })
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with(None, |state, inode| {
+        let has_defect = std::mem::take(&mut self.disk.lock().has_defect);
+        assert!(!has_defect, "simulated defect");
+        self.with(|state, inode| {
+            state.live()?;
             let fails = state.is_due(SimOp::Sync);
             let file = state.inodes.get_mut(&inode).unwrap();
             if fails {

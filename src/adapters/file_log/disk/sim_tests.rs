@@ -54,6 +54,58 @@ fn an_unsynced_name_may_vanish_and_an_unsynced_cut_come_back() {
 }
 
 #[test]
+fn a_folder_that_was_made_durably_survives_with_its_parents() {
+    let left = outcomes(|disk| {
+        disk.create_dir_all(Path::new("/d")).unwrap();
+        disk.create(Path::new(FILE)).unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+    });
+    assert_eq!(left, BTreeSet::from([Some(Vec::new())]));
+}
+
+#[test]
+fn a_folder_whose_name_was_not_synced_may_vanish_with_its_files() {
+    let made_by_a_process_that_died = |disk: &SimDisk| {
+        disk.die_after(1);
+        disk.create_dir_all(Path::new("/d")).unwrap_err();
+        assert!(disk.is_dead());
+        disk.kill();
+    };
+    let fill = |disk: &SimDisk| {
+        disk.create(Path::new(FILE)).unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+    };
+    let left = outcomes(|disk| {
+        made_by_a_process_that_died(disk);
+        fill(disk);
+    });
+    assert_eq!(left, BTreeSet::from([None, Some(Vec::new())]));
+    // Whoever makes it again syncs the name that is there.
+    let left = outcomes(|disk| {
+        made_by_a_process_that_died(disk);
+        disk.create_dir_all(Path::new("/d")).unwrap();
+        fill(disk);
+    });
+    assert_eq!(left, BTreeSet::from([Some(Vec::new())]));
+}
+
+#[test]
+fn a_process_that_dies_in_a_write_leaves_any_part_of_it() {
+    let left = outcomes(|disk| {
+        let file = disk.create(Path::new(FILE)).unwrap();
+        disk.sync_dir(Path::new("/d")).unwrap();
+        disk.die_after(0);
+        file.write_at(b"ab", 0).unwrap_err();
+        file.write_at(b"ab", 0).unwrap_err();
+        disk.create(Path::new("/d/g")).err().unwrap();
+        disk.kill();
+        disk.open_write(Path::new(FILE)).unwrap().sync_data().unwrap();
+    });
+    let parts = [&b""[..], b"a", b"ab"].map(|part| Some(part.to_vec()));
+    assert_eq!(left, BTreeSet::from(parts));
+}
+
+#[test]
 fn after_a_failed_sync_a_later_one_may_lie() {
     let left = outcomes(|disk| {
         let file = disk.create(Path::new(FILE)).unwrap();
