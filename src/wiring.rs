@@ -24,9 +24,11 @@ use crate::adapters::http;
 #[cfg(not(feature = "surreal"))]
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::no_metrics::NoMetrics;
+#[cfg(feature = "surreal")]
+use crate::adapters::settings::Endpoint;
 use crate::adapters::settings::{LogFormat, LogSync, Settings};
 #[cfg(feature = "surreal")]
-use crate::adapters::surreal::{SurrealOptions, SurrealStore};
+use crate::adapters::surreal::{SurrealOptions, SurrealStore, memtable_bytes};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
 use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits};
 use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
@@ -66,9 +68,9 @@ pub enum ServiceError {
     /// The database was not reached, or cannot be used.
     #[error("{0}; the command log keeps every write")]
     Database(#[from] ApplierError),
-    /// The applier panicked.
-    #[error("the service stopped by a defect of its own: {0}")]
-    Defect(#[from] JoinError),
+    /// A task panicked. Its message is left out: it may quote a note.
+    #[error("the service stopped by a defect of its own")]
+    Defect,
     /// The last sync of the log failed.
     #[error("the command log could not be closed: {0}")]
     Close(LogError),
@@ -176,6 +178,12 @@ impl Service {
     }
 }
 
+impl From<JoinError> for ServiceError {
+    fn from(_: JoinError) -> Self {
+        Self::Defect
+    }
+}
+
 fn outcome(
     ended: Result<Result<Continuity, ApplierError>, JoinError>,
 ) -> Result<Continuity, ServiceError> {
@@ -239,6 +247,11 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
 
 #[cfg(feature = "surreal")]
 fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
+    if settings.db_endpoint != Endpoint::Memory
+        && let Some(warning) = heal_window_warning(settings.heal_window.get(), memtable_bytes())
+    {
+        warn!("{warning}");
+    }
     let options = SurrealOptions {
         namespace: settings.db_namespace.as_str().to_owned(),
         database: settings.db_database.as_str().to_owned(),
@@ -246,6 +259,18 @@ fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
         ..SurrealOptions::new(database_name(settings))
     };
     Ok(Arc::new(SurrealStore::new(options)?))
+}
+
+/// What to say of a window that does not reach back over the memtable.
+#[cfg(feature = "surreal")]
+fn heal_window_warning(window: u64, memtable: u64) -> Option<String> {
+    let mebibytes = memtable.div_ceil(1 << 20);
+    (window < memtable).then(|| {
+        format!(
+            "HEAL_WINDOW is smaller than what the database keeps in memory on this machine: a \
+             batch that it loses in a crash may not be found; set it to {mebibytes} MiB at least"
+        )
+    })
 }
 
 #[cfg(feature = "surreal")]
@@ -283,5 +308,26 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::StorageFull => "its disk is full".to_owned(),
         io::ErrorKind::ReadOnlyFilesystem => "its disk is read-only".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(all(test, feature = "surreal"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_below_the_memtable_is_warned_about() {
+        let memtable = 256 << 20;
+        assert_eq!(heal_window_warning(memtable, memtable), None);
+        let warning = heal_window_warning(memtable - 1, memtable).unwrap();
+        assert!(warning.contains("HEAL_WINDOW") && warning.contains("256 MiB"), "{warning}");
+    }
+
+    #[tokio::test]
+    async fn a_defect_does_not_tell_what_it_was_about() {
+        let task = tokio::spawn(async { panic!("the title is 'hidden'") });
+        let error = task.await.map_err(ServiceError::from).unwrap_err();
+        assert!(matches!(error, ServiceError::Defect), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error:?}");
     }
 }

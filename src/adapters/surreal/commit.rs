@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use surrealdb::Error;
 use surrealdb::types::{Object, RecordId, Value};
 
 use super::engine::Client;
-use super::error::{classify, finish, is_already_there};
+use super::error::{classify, is_already_there};
 use super::read::range;
-use super::row;
 use super::statements::COMMIT;
+use super::{row, transaction};
 use crate::domain::{Sequence, Version};
 use crate::ports::{Batch, Stamp, StoreError, Write};
 
@@ -26,24 +25,15 @@ pub(super) async fn commit(client: Arc<Client>, batch: &Batch) -> Result<(), Sto
         // Snapshot isolation sees no conflict where nothing changes.
         return Err(StoreError::TransactionFailed("the commit count must grow".to_owned()));
     }
-    match attempt(Arc::clone(&client), variables(batch, |v| v == Version::FIRST)?).await? {
+    let inserting = variables(batch, |version| version == Version::FIRST)?;
+    match transaction::run(Arc::clone(&client), COMMIT, inserting).await? {
         Err(error) if is_already_there(&error) => {
-            attempt(client, variables(batch, |_| false)?).await?.map_err(|e| classify(&e))
+            let replacing = variables(batch, |_| false)?;
+            let outcome = transaction::run(client, COMMIT, replacing).await?;
+            outcome.map_err(|error| classify(&error))
         }
         outcome => outcome.map_err(|error| classify(&error)),
     }
-}
-
-/// Runs the transaction in a task of its own: its caller can stop waiting, but
-/// cannot stop it half way.
-async fn attempt(client: Arc<Client>, variables: Object) -> Result<Result<(), Error>, StoreError> {
-    let transaction = async move {
-        let results = client.query(COMMIT).bind(variables).await?;
-        finish(results).map(drop)
-    };
-    tokio::spawn(transaction)
-        .await
-        .map_err(|error| StoreError::Internal(format!("the transaction was aborted: {error}")))
 }
 
 fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, StoreError> {

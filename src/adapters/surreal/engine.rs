@@ -43,21 +43,24 @@ pub(super) async fn open(
     }
 }
 
-/// Stops the engine and waits until it has; with [`Continuity::Intact`], leaves
+/// Stops the engine, waits that long until it has, and tells whether everything
+/// it had in memory is on disk. If so, and with [`Continuity::Intact`], leaves
 /// word that it ended cleanly.
 pub(super) async fn close(
     folder: &Folder,
     client: Arc<Client>,
     continuity: Continuity,
-) -> Result<(), StoreError> {
+    patience: Duration,
+) -> Result<bool, StoreError> {
     drop(client);
-    let Some(locked) = lock(folder, Instant::now() + SHUTDOWN_BOUND).await? else {
+    let Some(locked) = lock(folder, Instant::now() + patience).await? else {
         return Err(folder.still_closing());
     };
-    match continuity {
-        Continuity::Intact => locked.leave_word(),
-        Continuity::Suspect => Ok(()),
+    let flushed = locked.is_flushed()?;
+    if flushed && continuity == Continuity::Intact {
+        locked.leave_word()?;
     }
+    Ok(flushed)
 }
 
 async fn lock(folder: &Folder, deadline: Instant) -> Result<Option<LockedFolder<'_>>, StoreError> {

@@ -87,7 +87,7 @@ fn by_text(error: &Error) -> StoreError {
 /// The text without anything that may be a value: SurrealDB quotes strings, so
 /// everything from the first quotation mark to the last one goes. Names of
 /// tables, fields and records stand between backticks and stay.
-fn without_values(text: &str) -> String {
+pub(super) fn without_values(text: &str) -> String {
     let is_mark = |(index, c): &(usize, char)| match c {
         '"' => true,
         // Not the apostrophe of "couldn't".

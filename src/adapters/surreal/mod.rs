@@ -21,8 +21,9 @@
 //! `endpoint` and `engine` say how a client is obtained, `folder` whether the
 //! database folder was left cleanly. Everything else is about any client:
 //! `statements` holds the query texts, `row` turns records into domain values
-//! and back, `read`, `list` and `commit` run the statements, and `error` is the
-//! only place that interprets what SurrealDB says.
+//! and back, `read`, `list`, `commit` and `rebuild` run the statements,
+//! `transaction` those that must not be broken off, and `error` is the only
+//! place that interprets what SurrealDB says.
 //!
 //! # Measured traps
 //!
@@ -44,6 +45,12 @@
 //! - Closing is asynchronous and silent: after the last client is dropped the
 //!   engine flushes and then releases its lock, also when flushing failed. See
 //!   `folder` for what counts as a clean close.
+//! - surrealkv can lose a batch that it acknowledged, with its index entries,
+//!   when it is killed or the power fails: the one that filled the memtable is
+//!   in a segment of the log that is deleted before that batch is flushed. How
+//!   far back it can be is `memtable_bytes`; what to do is `folder`, healing in
+//!   the application, and `rebuild`.
+//! - `REBUILD INDEX` deletes all entries in one transaction; see `rebuild`.
 //! - Every `mem://` connection is a database of its own, so that client is kept
 //!   until the store is dropped.
 
@@ -53,15 +60,19 @@ mod engine;
 mod error;
 mod folder;
 mod list;
+mod memtable;
 mod options;
 mod rank;
 mod read;
+mod rebuild;
 mod row;
 mod schema;
 mod statements;
 mod store;
+mod transaction;
 mod version;
 
+pub use memtable::memtable_bytes;
 pub use options::SurrealOptions;
 pub use store::SurrealStore;
 pub use version::VersionPolicy;
@@ -72,5 +83,7 @@ mod contract_tests;
 mod error_tests;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod rebuild_tests;
 #[cfg(test)]
 mod store_tests;

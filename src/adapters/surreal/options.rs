@@ -14,12 +14,15 @@ pub struct SurrealOptions {
     pub namespace: String,
     /// Setting `DB_DATABASE`. Default: `daybook`.
     pub database: String,
-    /// Setting `DB_OPERATION_TIMEOUT`: within which every call but connect and
-    /// close ends. Default: 30 s.
+    /// Setting `DB_OPERATION_TIMEOUT`: within which every call ends but those to
+    /// connect, to rebuild the indexes and to close. Default: 30 s.
     pub operation_timeout: Duration,
     /// Within which connecting ends, the recovery of a large write-ahead log
     /// included. Default: 180 s.
     pub connect_timeout: Duration,
+    /// Within which rebuilding the indexes ends: each is built from all notes,
+    /// one after the other. Default: 1 h.
+    pub rebuild_timeout: Duration,
     /// Which versions of the database are accepted.
     pub versions: VersionPolicy,
 }
@@ -34,6 +37,7 @@ impl SurrealOptions {
             database: "daybook".to_owned(),
             operation_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(180),
+            rebuild_timeout: Duration::from_secs(60 * 60),
             versions: VersionPolicy::default(),
         }
     }

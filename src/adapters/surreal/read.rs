@@ -21,7 +21,12 @@ pub(super) async fn records(
     Record::all(value(client, statement, variables).await?)
 }
 
-async fn value(client: &Client, statement: &str, variables: Object) -> Result<Value, StoreError> {
+/// Runs one statement.
+pub(super) async fn value(
+    client: &Client,
+    statement: &str,
+    variables: Object,
+) -> Result<Value, StoreError> {
     let results = client.query(statement).bind(variables).await.map_err(|e| classify(&e))?;
     let mut results = finish(results).map_err(|error| classify(&error))?;
     results.take::<Value>(0).map_err(|error| classify(&error))

@@ -5,11 +5,39 @@ use surrealdb::{Error, Surreal};
 
 use super::error::finish;
 
-/// Defines what is missing, and changes nothing that is there.
-///
-/// The indexes of `notes` end in a rank, see `rank`: each list is one walk along
-/// one of them.
-const SCHEMA: &str = "
+/// An index of a table.
+pub(super) struct Index {
+    pub(super) name: &'static str,
+    pub(super) table: &'static str,
+    fields: &'static str,
+}
+
+impl Index {
+    /// The statement that defines it; `clause` says what of one that is there.
+    pub(super) fn definition(&self, clause: &str) -> String {
+        let Self { name, table, fields } = self;
+        format!("DEFINE INDEX {clause} {name} ON {table} FIELDS {fields}")
+    }
+}
+
+const fn index(name: &'static str, table: &'static str, fields: &'static str) -> Index {
+    Index { name, table, fields }
+}
+
+/// Every index. Those of `notes` end in a rank, see `rank`: each list is one
+/// walk along one of them.
+pub(super) const INDEXES: [Index; 7] = [
+    index("by_created", "notes", "created_rank"),
+    index("by_updated", "notes", "updated_rank"),
+    index("by_author_created", "notes", "author, created_rank"),
+    index("by_author_updated", "notes", "author, updated_rank"),
+    index("by_tag_created", "notes", "tags.*, created_rank"),
+    index("by_tag_updated", "notes", "tags.*, updated_rank"),
+    index("by_log_seq", "deletion", "log, seq"),
+];
+
+/// The tables without their indexes.
+const TABLES: &str = "
 DEFINE TABLE IF NOT EXISTS notes SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS title ON notes TYPE string;
 DEFINE FIELD IF NOT EXISTS content ON notes TYPE string;
@@ -22,17 +50,10 @@ DEFINE FIELD IF NOT EXISTS log ON notes TYPE string;
 DEFINE FIELD IF NOT EXISTS seq ON notes TYPE int;
 DEFINE FIELD IF NOT EXISTS created_rank ON notes TYPE string;
 DEFINE FIELD IF NOT EXISTS updated_rank ON notes TYPE string;
-DEFINE INDEX IF NOT EXISTS by_created ON notes FIELDS created_rank;
-DEFINE INDEX IF NOT EXISTS by_updated ON notes FIELDS updated_rank;
-DEFINE INDEX IF NOT EXISTS by_author_created ON notes FIELDS author, created_rank;
-DEFINE INDEX IF NOT EXISTS by_author_updated ON notes FIELDS author, updated_rank;
-DEFINE INDEX IF NOT EXISTS by_tag_created ON notes FIELDS tags.*, created_rank;
-DEFINE INDEX IF NOT EXISTS by_tag_updated ON notes FIELDS tags.*, updated_rank;
 
 DEFINE TABLE IF NOT EXISTS deletion SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS log ON deletion TYPE string;
 DEFINE FIELD IF NOT EXISTS seq ON deletion TYPE int;
-DEFINE INDEX IF NOT EXISTS by_log_seq ON deletion FIELDS log, seq;
 
 DEFINE TABLE IF NOT EXISTS checkpoint SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS applied ON checkpoint TYPE int;
@@ -48,7 +69,12 @@ DEFINE FIELD IF NOT EXISTS code ON rejection TYPE string;
 DEFINE FIELD IF NOT EXISTS current ON rejection TYPE option<int>;
 ";
 
-/// Defines every table. Repeating it changes nothing.
+/// Defines what is missing, and changes nothing that is there.
 pub(super) async fn define(client: &Surreal<Any>) -> Result<(), Error> {
-    finish(client.query(SCHEMA).await?).map(drop)
+    let mut schema = TABLES.to_owned();
+    for index in &INDEXES {
+        schema.push_str(&index.definition("IF NOT EXISTS"));
+        schema.push_str(";\n");
+    }
+    finish(client.query(schema).await?).map(drop)
 }

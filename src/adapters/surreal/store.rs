@@ -1,8 +1,9 @@
 //! The store: a client, its timeouts, and its life.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -13,7 +14,7 @@ use super::engine::{self, Client};
 use super::error::{classify, is_no_version};
 use super::folder::Folder;
 use super::version::Verdict;
-use super::{SurrealOptions, commit, list, read, schema};
+use super::{SurrealOptions, commit, list, read, rebuild, schema};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
     Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
@@ -28,6 +29,9 @@ pub struct SurrealStore {
     endpoint: Endpoint,
     /// The client that calls use; `None` while there is no connection.
     client: RwLock<Option<Arc<Client>>>,
+    /// Whether the engine reported a failure of its own since it was started:
+    /// then its end proves nothing.
+    failed: AtomicBool,
     /// Held while connecting or closing.
     life: Mutex<Life>,
 }
@@ -59,7 +63,8 @@ impl SurrealStore {
         }
         let life =
             Life { memory: None, lingering: false, continuity: Continuity::Intact, warned: None };
-        Ok(Self { options, endpoint, client: RwLock::new(None), life: Mutex::new(life) })
+        let (client, failed) = (RwLock::new(None), AtomicBool::new(false));
+        Ok(Self { options, endpoint, client, failed, life: Mutex::new(life) })
     }
 
     pub(super) fn client(&self) -> Result<Arc<Client>, StoreError> {
@@ -72,13 +77,45 @@ impl SurrealStore {
         std::mem::replace(&mut *current, client)
     }
 
-    async fn within<T>(
+    pub(super) async fn within<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let after = self.options.operation_timeout;
-        timeout(after, call).await.unwrap_or(Err(StoreError::Timeout { operation, after }))
+        let result = timeout(after, call).await;
+        let result = result.unwrap_or(Err(StoreError::Timeout { operation, after }));
+        if let Err(StoreError::Internal(_) | StoreError::ConnectionFailed(_)) = &result {
+            self.failed.store(true, Ordering::Release);
+        }
+        result
+    }
+
+    /// Ends the engine, waiting that long, and tells whether everything is on
+    /// disk. One that failed or could not flush leaves no word.
+    async fn end(
+        &self,
+        folder: &Folder,
+        client: Arc<Client>,
+        life: &mut Life,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        if self.failed.load(Ordering::Acquire) {
+            life.continuity = Continuity::Suspect;
+        }
+        let flushed = engine::close(folder, client, life.continuity, patience).await?;
+        life.lingering = false;
+        Ok(flushed)
+    }
+
+    /// Brings everything that the engine has in memory to disk, which only its
+    /// end does, and starts it again.
+    async fn flush(&self, folder: &Folder) -> Result<(), StoreError> {
+        let mut life = self.life.lock().await;
+        let client = self.replace_client(None).ok_or(StoreError::NotConnected)?;
+        let flushed = self.end(folder, client, &mut life, self.options.rebuild_timeout).await?;
+        self.connect_to_folder(folder, &mut life).await?;
+        if flushed { Ok(()) } else { Err(folder.not_flushed()) }
     }
 
     async fn connect_to_memory(&self, life: &mut Life) -> Result<Continuity, StoreError> {
@@ -105,8 +142,8 @@ impl SurrealStore {
         life: &mut Life,
     ) -> Result<Continuity, StoreError> {
         if let Some(client) = self.replace_client(None) {
-            engine::close(folder, client, life.continuity).await?;
-            life.lingering = false;
+            // If it could not flush, it left no word, and the next one is suspect.
+            self.end(folder, client, life, engine::SHUTDOWN_BOUND).await?;
         }
         folder.create()?;
         let patience = LOCK_PATIENCE.min(self.options.connect_timeout / 2);
@@ -118,9 +155,10 @@ impl SurrealStore {
             return Err(if lingering { folder.still_closing() } else { folder.in_use() });
         };
         life.continuity = continuity;
+        self.failed.store(false, Ordering::Release);
         if let Err(error) = self.prepare(&client, life).await {
             // What went wrong here is worth telling, and the engine ends anyway.
-            let _ = engine::close(folder, Arc::new(client), continuity).await;
+            let _ = self.end(folder, Arc::new(client), life, engine::SHUTDOWN_BOUND).await;
             return Err(error);
         }
         self.replace_client(Some(Arc::new(client)));
@@ -227,6 +265,28 @@ impl NoteStore for SurrealStore {
         self.within("rejections", read::rejections(&client, log, first, last)).await
     }
 
+    /// Ends within [`SurrealOptions::rebuild_timeout`]. At the end the engine of
+    /// a folder is started again, during which other calls find no connection:
+    /// the batches of a build are written like any others, and one of them that
+    /// a crash takes would be missed by nobody.
+    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+        let (started, after) = (Instant::now(), self.options.rebuild_timeout);
+        let client = self.client()?;
+        tracing::info!("rebuilding the indexes of the database");
+        let rebuilt = async {
+            rebuild::indexes(&client).await?;
+            drop(client);
+            match &self.endpoint {
+                Endpoint::Memory => Ok(()),
+                Endpoint::Folder { path, .. } => self.flush(&Folder::new(path.clone())).await,
+            }
+        };
+        let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
+        timeout(after, rebuilt).await.unwrap_or(timed_out)?;
+        tracing::info!(took = ?started.elapsed(), "the indexes of the database were rebuilt");
+        Ok(())
+    }
+
     /// Ends within 40 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
     /// is under way, and for the engine.
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
@@ -237,9 +297,10 @@ impl NoteStore for SurrealStore {
         life.continuity = continuity;
         match (&self.endpoint, client) {
             (Endpoint::Folder { path, .. }, Some(client)) => {
-                engine::close(&Folder::new(path.clone()), client, continuity).await?;
-                life.lingering = false;
-                Ok(())
+                let folder = Folder::new(path.clone());
+                let patience = engine::SHUTDOWN_BOUND;
+                let flushed = self.end(&folder, client, &mut life, patience).await?;
+                if flushed { Ok(()) } else { Err(folder.not_flushed()) }
             }
             (Endpoint::Folder { .. }, None) | (Endpoint::Memory, _) => Ok(()),
         }

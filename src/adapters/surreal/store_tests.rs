@@ -89,6 +89,62 @@ async fn a_folder_that_was_not_closed_is_suspect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_failed_is_suspect() {
+    let parent = TempDir::new().unwrap();
+    let store = store(options(&parent));
+    let fail = async |error| store.within("test", async { Err::<(), _>(error) }).await;
+    let failures =
+        || [StoreError::Internal(String::new()), StoreError::ConnectionFailed(String::new())];
+    store.connect().await.unwrap();
+    // Neither a refusal nor a delay says anything about the engine.
+    let _ = fail(StoreError::Moved).await;
+    let _ = fail(StoreError::Timeout { operation: "test", after: Duration::ZERO }).await;
+    assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+    for error in failures() {
+        let _ = fail(error).await;
+        assert_eq!(store.connect().await.unwrap(), Continuity::Suspect);
+        store.close(Continuity::Intact).await.unwrap();
+        assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+    }
+    for error in failures() {
+        let _ = fail(error).await;
+        store.close(Continuity::Intact).await.unwrap();
+        assert_eq!(store.connect().await.unwrap(), Continuity::Suspect);
+        store.close(Continuity::Intact).await.unwrap();
+        assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_cannot_flush_is_suspect() {
+    let parent = TempDir::new().unwrap();
+    let (tables, away) = (parent.path().join("db/sstables"), parent.path().join("away"));
+    let store = store(options(&parent));
+    store.connect().await.unwrap();
+    store.commit(&batch(1)).await.unwrap();
+    for close in [false, true] {
+        std::fs::rename(&tables, &away).unwrap();
+        std::fs::write(&tables, b"no folder").unwrap();
+        let error = if close {
+            store.close(Continuity::Intact).await.unwrap_err()
+        } else {
+            store.connect().await.unwrap_err()
+        };
+        assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
+        std::fs::remove_file(&tables).unwrap();
+        std::fs::rename(&away, &tables).unwrap();
+        assert_eq!(store.connect().await.unwrap(), Continuity::Suspect);
+        let found = store.checkpoint(batch(1).log).await.unwrap();
+        assert_eq!(found.map(|checkpoint| checkpoint.commit), Some(if close { 2 } else { 1 }));
+        store.close(Continuity::Intact).await.unwrap();
+        assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+        if !close {
+            store.commit(&batch(2)).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connect_that_is_given_up_can_be_repeated() {
     let parent = TempDir::new().unwrap();
     let store = store(options(&parent));

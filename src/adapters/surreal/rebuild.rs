@@ -1,0 +1,129 @@
+//! Building the indexes anew.
+//!
+//! `REBUILD INDEX` deletes all entries of an index in one transaction, one write
+//! per entry, which fits no memtable when the index is large. Defining the index
+//! over itself is one small transaction instead: the definition gets a new
+//! number and starts empty under it, and the entries under the old number, right
+//! or not, are forgotten; the engine removes them in pages, ten minutes later.
+//! Until then the folder holds both.
+//!
+//! The build takes batches of at most 250 notes, each a transaction with the
+//! place it has come to. Until it is complete no list uses the index: lists are
+//! right, but read the whole table. So are they after a build that was broken
+//! off; doing it again starts over under yet another number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use surrealdb::types::{Object, Value};
+use tokio::time::sleep;
+
+use super::engine::Client;
+use super::error::{classify, without_values};
+use super::schema::{INDEXES, Index};
+use super::{read, transaction};
+use crate::ports::StoreError;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Builds every index anew, one after the other. It ends by itself only when
+/// each is complete or one has failed.
+pub(super) async fn indexes(client: &Arc<Client>) -> Result<(), StoreError> {
+    for index in &INDEXES {
+        let anew = format!("{} CONCURRENTLY", index.definition("OVERWRITE"));
+        let defined = transaction::run(Arc::clone(client), anew, Object::new()).await?;
+        defined.map_err(|error| classify(&error))?;
+        completed(client, index).await?;
+    }
+    Ok(())
+}
+
+/// Waits until the index is complete.
+async fn completed(client: &Client, index: &Index) -> Result<(), StoreError> {
+    let question = format!("INFO FOR INDEX {} ON {}", index.name, index.table);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let answer = read::value(client, &question, Object::new()).await?;
+        if is_complete(index, answer)? {
+            return Ok(());
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// What `INFO FOR INDEX` says: `{ building: { status, error?, … } }`.
+fn is_complete(index: &Index, answer: Value) -> Result<bool, StoreError> {
+    let mut building = field(answer, "building");
+    let status = match &mut building {
+        Some(Value::Object(state)) => state.remove("status"),
+        _ => None,
+    };
+    match status {
+        Some(Value::String(status)) => match status.as_str() {
+            "ready" => Ok(true),
+            "started" | "cleaning" | "indexing" => Ok(false),
+            _ => {
+                let error = match building.and_then(|state| field(state, "error")) {
+                    Some(Value::String(error)) => without_values(&error),
+                    _ => "no reason was given".to_owned(),
+                };
+                Err(failed(index, &format!("{status}: {error}")))
+            }
+        },
+        _ => Err(failed(index, "its state cannot be read")),
+    }
+}
+
+fn field(value: Value, name: &str) -> Option<Value> {
+    match value {
+        Value::Object(mut fields) => fields.remove(name),
+        _ => None,
+    }
+}
+
+fn failed(index: &Index, why: &str) -> StoreError {
+    StoreError::Internal(format!("the index {} could not be built: {why}", index.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use surrealdb::types::SurrealValue;
+
+    use super::*;
+
+    fn answer(state: &[(&str, &str)]) -> Value {
+        let mut building = Object::new();
+        for (name, value) in state {
+            building.insert(*name, (*value).to_owned());
+        }
+        let mut answer = Object::new();
+        answer.insert("building", building);
+        answer.into_value()
+    }
+
+    #[rstest]
+    #[case("ready", true)]
+    #[case("started", false)]
+    #[case("cleaning", false)]
+    #[case("indexing", false)]
+    fn a_build_ends_when_it_is_ready(#[case] status: &str, #[case] complete: bool) {
+        let answer = answer(&[("status", status)]);
+        assert_eq!(is_complete(&INDEXES[0], answer).unwrap(), complete);
+    }
+
+    #[rstest]
+    #[case(answer(&[("status", "error"), ("error", "found 'hidden' twice")]), "found … twice")]
+    #[case(answer(&[("status", "aborted")]), "aborted")]
+    #[case(answer(&[]), "cannot be read")]
+    #[case(Value::None, "cannot be read")]
+    fn a_build_that_failed_is_named(#[case] answer: Value, #[case] why: &str) {
+        let error = is_complete(&INDEXES[0], answer).unwrap_err();
+        assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
+        let message = error.to_string();
+        assert!(message.contains("by_created") && message.contains(why), "{message}");
+        assert!(!message.contains("hidden"), "{message}");
+    }
+}
