@@ -22,7 +22,7 @@ use crate::ports::contract::command_log;
 use crate::ports::{LogError, ReadLimit};
 
 pub(super) const DIR: &str = "/log";
-const RUNS: u64 = 10_000;
+const RUNS: u64 = 8000;
 const ACTIONS: usize = 20;
 
 /// Validated once, since that is what takes most of the time.
