@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::disk::{Disk, OsDisk, SimDisk};
 use super::{FileLog, FileLogOptions, PayloadFormat, SyncPolicy};
@@ -51,6 +52,14 @@ command_log_contract!(files_in_small_segments, || async { on_files(small_segment
 command_log_contract!(simulated_with_power_loss, || async { simulated(small_segments()) });
 command_log_contract!(without_sync, || async {
     simulated(FileLogOptions { sync: SyncPolicy::Never, ..small_segments() })
+});
+command_log_contract!(with_a_sync_interval, || async {
+    let sync = SyncPolicy::Interval(Duration::from_millis(1));
+    simulated(FileLogOptions { sync, ..small_segments() })
+});
+command_log_contract!(with_a_sync_interval_that_never_ends, || async {
+    let sync = SyncPolicy::Interval(Duration::from_secs(3600));
+    on_files(FileLogOptions { sync, ..small_segments() })
 });
 command_log_contract!(one_command_at_a_time, || async {
     simulated(FileLogOptions { queue_commands: 1, group_commands: 1, ..small_segments() })

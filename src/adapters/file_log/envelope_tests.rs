@@ -96,6 +96,30 @@ proptest! {
     }
 }
 
+/// Decoders read texts in pieces: 4096 bytes at a time in CBOR. No character may
+/// be lost where it lies across two of them.
+#[test]
+fn long_contents_round_trip_wherever_a_piece_ends() {
+    for character in ["é", "€", "𝄞", "a"] {
+        for shift in 0..8 {
+            let content = "x".repeat(shift) + &character.repeat(10_000 / character.len());
+            let draft = Checked::trust(NoteDraft {
+                title: content.clone(),
+                content: content.clone(),
+                author: content,
+                tags: Vec::new(),
+            });
+            let id = NoteId::from_key("a").unwrap();
+            let submission =
+                Submission { command: Command::Put { id, draft }, ..samples().swap_remove(0) };
+            for format in FORMATS {
+                let payload = format.encode(&submission).unwrap();
+                assert_eq!(format.decode(&payload).unwrap(), submission, "{character} {shift}");
+            }
+        }
+    }
+}
+
 /// One of each kind, with every field set somewhere.
 fn samples() -> Vec<Submission> {
     let id = NoteId::from_key("a").unwrap();

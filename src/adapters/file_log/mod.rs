@@ -139,6 +139,8 @@ mod envelope_tests;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]
+mod model_crash_tests;
+#[cfg(test)]
 mod model_tests;
 #[cfg(test)]
 mod proof_tests;

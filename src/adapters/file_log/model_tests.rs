@@ -13,44 +13,43 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use super::disk::{Disk, SimDisk, SimOp};
-use super::failure::{NotLogged, OpenError};
+use super::failure::NotLogged;
 use super::reader::Reader;
-use super::recovery::recover;
 use super::writer::Writer;
 use super::{FileLogOptions, PayloadFormat, SyncPolicy};
 use crate::domain::{Sequence, Submission};
 use crate::ports::contract::command_log;
 use crate::ports::{LogError, ReadLimit};
 
-const DIR: &str = "/log";
-const RUNS: u64 = 10_000;
+pub(super) const DIR: &str = "/log";
+const RUNS: u64 = 8000;
 const ACTIONS: usize = 20;
 
 /// Validated once, since that is what takes most of the time.
-static SUBMISSIONS: LazyLock<Vec<Submission>> =
+pub(super) static SUBMISSIONS: LazyLock<Vec<Submission>> =
     LazyLock::new(|| (0..200).map(command_log::submission).collect());
 
 /// How often what happened, over all runs: a model test that stops reaching a
 /// case must fail.
-type Tally = BTreeMap<&'static str, u32>;
+pub(super) type Tally = BTreeMap<&'static str, u32>;
 
-struct Model {
-    rng: fastrand::Rng,
-    disk: SimDisk,
-    options: FileLogOptions,
-    log: Option<(Writer, Reader)>,
+pub(super) struct Model {
+    pub(super) rng: fastrand::Rng,
+    pub(super) disk: SimDisk,
+    pub(super) options: FileLogOptions,
+    pub(super) log: Option<(Writer, Reader)>,
     /// The numbers of the acknowledged commands, by sequence from 1 on.
-    acknowledged: Vec<u64>,
+    pub(super) acknowledged: Vec<u64>,
     /// How many of them must survive a power loss.
-    synced: usize,
+    pub(super) synced: usize,
     /// Whether unsynced commands may be lost although the system goes on: a
     /// sync failed.
-    sync_failed: bool,
-    /// The group of which any part from its start may be in the log.
-    unclear: Vec<u64>,
-    next_number: u64,
-    trace: String,
-    tally: Tally,
+    pub(super) sync_failed: bool,
+    /// The groups of one of which any part from its start may be in the log.
+    pub(super) unclear: Vec<Vec<u64>>,
+    pub(super) next_number: u64,
+    pub(super) trace: String,
+    pub(super) tally: Tally,
 }
 
 impl Drop for Model {
@@ -98,7 +97,7 @@ fn run(seed: u64, sync: SyncPolicy) -> Tally {
 
 impl Model {
     fn act(&mut self) {
-        match self.rng.u8(..20) {
+        match self.rng.u8(..22) {
             0..8 => {
                 let group = self.rng.usize(1..5);
                 self.append(group);
@@ -118,19 +117,21 @@ impl Model {
                 self.options.format = formats[self.rng.usize(..2)];
                 self.lose_power();
             }
-            _ => self.reopen_with_faults(),
+            19 => self.reopen_with_faults(),
+            20 => self.die_in_a_commit(),
+            _ => self.die_while_opening(),
         }
     }
 
-    fn note(&mut self, what: &str) {
+    pub(super) fn note(&mut self, what: &str) {
         let _ = writeln!(self.trace, "{what}");
     }
 
-    fn count(&mut self, what: &'static str) {
+    pub(super) fn count(&mut self, what: &'static str) {
         *self.tally.entry(what).or_default() += 1;
     }
 
-    fn inject_fault(&mut self) {
+    pub(super) fn inject_fault(&mut self) {
         use SimOp::{Create, Open, Read, Remove, Rename, SetLen, ShortWrite, Sync, SyncDir, Write};
         let ops = [
             Write, Write, ShortWrite, Sync, Sync, Sync, SetLen, SetLen, Create, SyncDir, Rename,
@@ -152,7 +153,7 @@ impl Model {
         assert!(lossy || self.acknowledged.len() > before, "the log does not recover");
     }
 
-    fn append(&mut self, group: usize) {
+    pub(super) fn append(&mut self, group: usize) {
         let numbers: Vec<u64> = (self.next_number..).take(group).collect();
         self.next_number += group as u64;
         let payloads: Vec<Vec<u8>> = numbers
@@ -185,7 +186,8 @@ impl Model {
             Err(NotLogged::Unclear(_)) => {
                 self.count("unclear");
                 self.sync_failed = true;
-                self.unclear = numbers;
+                // Whatever an earlier one left was cut before this was written.
+                self.unclear = vec![numbers];
             }
         }
     }
@@ -225,95 +227,11 @@ impl Model {
         }
     }
 
-    fn may_lose_unsynced(&self) -> bool {
+    pub(super) fn may_lose_unsynced(&self) -> bool {
         self.sync_failed && self.options.sync != SyncPolicy::Always
     }
 
-    fn kill(&mut self) {
-        self.note("kill");
-        let lossy = self.may_lose_unsynced();
-        self.disk.kill();
-        self.disk.heal();
-        self.reopen(lossy);
-    }
-
-    fn lose_power(&mut self) {
-        self.note("power loss");
-        let lossy = self.options.sync != SyncPolicy::Always;
-        self.disk.crash();
-        self.disk.heal();
-        self.reopen(lossy);
-    }
-
-    /// A start that may fail, and after it another crash.
-    fn reopen_with_faults(&mut self) {
-        let mut lossy = self.may_lose_unsynced();
-        if self.rng.bool() {
-            self.disk.crash();
-            lossy |= self.options.sync != SyncPolicy::Always;
-        } else {
-            self.disk.kill();
-        }
-        for _ in 0..self.rng.u8(1..4) {
-            self.inject_fault();
-        }
-        match recover(self.shared_disk(), Path::new(DIR), self.options) {
-            Ok(_) => self.count("opened all the same"),
-            Err(OpenError::Corrupt(fault)) => panic!("taken for corrupt: {fault}"),
-            Err(error) => {
-                self.note(&error.to_string());
-                self.count("not opened");
-                // Its syncs may have failed, too.
-                lossy |= self.options.sync != SyncPolicy::Always;
-            }
-        }
-        if self.rng.bool() {
-            self.note("power loss after a failed start");
-            self.disk.crash();
-            lossy |= self.options.sync != SyncPolicy::Always;
-        }
-        self.disk.kill();
-        self.disk.heal();
-        self.reopen(lossy);
-    }
-
-    /// Opens the log, which must succeed, and checks what it holds. When
-    /// `lossy`, an end of the log that was not synced may be gone.
-    fn reopen(&mut self, lossy: bool) {
-        self.open();
-        let (_, reader) = self.log.as_ref().unwrap();
-        let everything = ReadLimit { max_commands: usize::MAX, max_bytes: u64::MAX };
-        let entries = reader.read(Sequence::FIRST, everything).unwrap();
-        let found = entries.len();
-        let must = if lossy { self.synced } else { self.acknowledged.len() };
-        assert!(must <= found, "acknowledged commands are lost: {found} of {must}");
-        let whole: Vec<u64> =
-            self.acknowledged.iter().chain(&self.unclear).copied().take(found).collect();
-        assert_eq!(found, whole.len(), "there are commands that were refused");
-        for (place, (entry, number)) in entries.iter().zip(&whole).enumerate() {
-            assert_eq!(entry.position.seq.get(), place as u64 + 1);
-            assert_eq!(entry.submission, SUBMISSIONS[*number as usize]);
-        }
-        if found > self.acknowledged.len() {
-            self.count("unclear and there");
-        }
-        if found < self.acknowledged.len() {
-            self.count("lost as the policy allows");
-        }
-        self.acknowledged = whole;
-        self.synced = found;
-        self.sync_failed = false;
-        self.unclear.clear();
-    }
-
-    fn open(&mut self) {
-        let disk = self.shared_disk();
-        let writer = recover(Arc::clone(&disk), Path::new(DIR), self.options).unwrap();
-        let reader = Reader::new(disk, Arc::clone(&writer.shared));
-        self.log = Some((writer, reader));
-    }
-
-    fn shared_disk(&self) -> Arc<dyn Disk> {
+    pub(super) fn shared_disk(&self) -> Arc<dyn Disk> {
         Arc::new(self.disk.clone())
     }
 
@@ -346,7 +264,7 @@ fn run_all(runs: u64, sync: SyncPolicy, reached: &[&str]) {
     }
 }
 
-const REACHED: [&str; 11] = [
+const REACHED: [&str; 14] = [
     "acknowledged",
     "refused",
     "full",
@@ -355,6 +273,9 @@ const REACHED: [&str; 11] = [
     "read failed",
     "not opened",
     "opened all the same",
+    "died in a commit",
+    "died while opening",
+    "opened before it died",
     "torn creation",
     "torn tail",
     "segment",
