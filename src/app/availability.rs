@@ -112,14 +112,17 @@ impl Availability {
         self.announce(&mut inner);
     }
 
-    /// The log took a command, or with which code it did not.
-    pub(super) fn log_answered(&self, failure: Option<&'static str>) {
+    /// The log took a command, or with which code it did not. Tells whether that
+    /// differs from the last time.
+    pub(super) fn log_answered(&self, failure: Option<&'static str>) -> bool {
         let mut inner = self.lock();
+        let differs = failure != inner.log_failure.as_ref().map(|failure| failure.code);
         // Success is the common case: touch nothing then.
         if failure.is_some() || inner.log_failure.is_some() {
             inner.log_failure = failure.map(|code| LogFailure { code, at: Instant::now() });
             self.announce(&mut inner);
         }
+        differs
     }
 
     /// Whether reads can be answered by the database.

@@ -96,8 +96,10 @@ fn not_logged(desk: &Desk, error: &LogError) -> SubmitError {
         LogError::Closed => return refused(desk, Refusal::ShuttingDown),
         _ => {}
     }
-    tracing::error!(code = error.code(), %error, "a command was not logged");
-    desk.availability.log_answered(Some(error.code()));
+    // On a full disk every write fails; one line tells it.
+    if desk.availability.log_answered(Some(error.code())) {
+        tracing::error!(code = error.code(), %error, "a command was not logged");
+    }
     match error {
         LogError::Full { .. } | LogError::Refused { .. } => refused(desk, Refusal::Disk),
         _ => SubmitError::Unclear,

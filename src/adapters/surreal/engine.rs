@@ -16,7 +16,7 @@ pub(super) type Client = Surreal<Any>;
 
 /// How long a shutdown may take: flushing the memory of the engine, which is up
 /// to a few GiB, before it gives up its lock.
-pub(super) const SHUTDOWN_BOUND: Duration = Duration::from_secs(20);
+pub(super) const SHUTDOWN_BOUND: Duration = Duration::from_secs(60);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);

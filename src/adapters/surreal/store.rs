@@ -287,7 +287,7 @@ impl NoteStore for SurrealStore {
         Ok(())
     }
 
-    /// Ends within 40 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
+    /// Ends within 120 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
     /// is under way, and for the engine.
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
         let after = engine::SHUTDOWN_BOUND;
