@@ -12,16 +12,16 @@ use super::rules;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate)]
 pub struct NoteDraft {
     /// 1 to 200 characters without `<script` or `</script` in any case or spacing.
-    #[garde(length(chars, min = 1, max = 200), custom(rules::no_script))]
+    #[garde(custom(rules::characters(1, 200)), custom(rules::no_script))]
     pub title: String,
     /// 1 to 10,000 characters.
-    #[garde(length(chars, min = 1, max = 10_000))]
+    #[garde(custom(rules::characters(1, 10_000)))]
     pub content: String,
     /// 1 to 100 of `[a-zA-Z0-9_-]`.
-    #[garde(length(chars, min = 1, max = 100), custom(rules::author_characters))]
+    #[garde(custom(rules::characters(1, 100)), custom(rules::author_characters))]
     pub author: String,
     /// At most 10, each of 1 to 50 characters.
-    #[garde(length(max = 10), inner(length(chars, min = 1, max = 50)))]
+    #[garde(custom(rules::at_most(10)), inner(custom(rules::characters(1, 50))))]
     pub tags: Vec<String>,
 }
 
@@ -31,15 +31,15 @@ pub struct NoteDraft {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Validate)]
 pub struct NotePatch {
     /// The new title.
-    #[garde(inner(length(chars, min = 1, max = 200), custom(rules::no_script)))]
+    #[garde(inner(custom(rules::characters(1, 200)), custom(rules::no_script)))]
     pub title: Option<String>,
     /// The new content.
-    #[garde(inner(length(chars, min = 1, max = 10_000)))]
+    #[garde(inner(custom(rules::characters(1, 10_000))))]
     pub content: Option<String>,
     /// The new author.
-    #[garde(inner(length(chars, min = 1, max = 100), custom(rules::author_characters)))]
+    #[garde(inner(custom(rules::characters(1, 100)), custom(rules::author_characters)))]
     pub author: Option<String>,
     /// The new tags, which replace the old ones.
-    #[garde(inner(length(max = 10), inner(length(chars, min = 1, max = 50))))]
+    #[garde(inner(custom(rules::at_most(10)), inner(custom(rules::characters(1, 50)))))]
     pub tags: Option<Vec<String>>,
 }

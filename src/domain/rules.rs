@@ -1,4 +1,22 @@
-//! The rules that garde has no word for.
+//! The rules as garde applies them, with reasons that say what is accepted.
+
+/// Refuses a text with fewer or more characters (Unicode scalar values).
+pub(super) fn characters(least: usize, most: usize) -> impl Fn(&str, &()) -> garde::Result {
+    move |text, ()| match text.chars().count() {
+        count if (least..=most).contains(&count) => Ok(()),
+        count => Err(garde::Error::new(format!(
+            "must have {least} to {most} characters, this has {count}"
+        ))),
+    }
+}
+
+/// Refuses a list with more entries.
+pub(super) fn at_most<T>(most: usize) -> impl Fn(&Vec<T>, &()) -> garde::Result {
+    move |list, ()| match list.len() {
+        count if count <= most => Ok(()),
+        count => Err(garde::Error::new(format!("must have at most {most}, this has {count}"))),
+    }
+}
 
 /// Refuses `<script` and `</script`, whatever the case and the white space
 /// between the characters.

@@ -127,6 +127,16 @@ fn every_broken_rule_is_told_at_once() {
 }
 
 #[test]
+fn a_reason_tells_the_bounds() {
+    let bad = NoteDraft { title: String::new(), tags: vec![chars(51); 11], ..draft() };
+    let error = Checked::new(bad).unwrap_err();
+    let reason = |pointer| error.fields.iter().find(|field| field.pointer == pointer).unwrap();
+    assert_eq!(reason("/title").reason, "must have 1 to 200 characters, this has 0");
+    assert_eq!(reason("/tags").reason, "must have at most 10, this has 11");
+    assert_eq!(reason("/tags/10").reason, "must have 1 to 50 characters, this has 51");
+}
+
+#[test]
 fn a_reason_names_what_is_wrong() {
     let error = Checked::new(NoteDraft { author: "a b".to_owned(), ..draft() }).unwrap_err();
     assert_eq!(error.to_string(), "/author must consist of A-Z, a-z, 0-9, '_' and '-', not ' '");
