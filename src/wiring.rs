@@ -19,7 +19,9 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
 use crate::adapters::file_log::disk::{Disk, OsDisk};
-use crate::adapters::file_log::{FileLog, FileLogOptions, OpenError, PayloadFormat, SyncPolicy};
+use crate::adapters::file_log::{
+    FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, SyncPolicy,
+};
 use crate::adapters::http;
 #[cfg(not(feature = "surreal"))]
 use crate::adapters::memory::MemoryStore;
@@ -240,7 +242,8 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
     // It reads the whole log.
     let opening = spawn_blocking(move || {
         prepare(&data_dir)?;
-        FileLog::open(Arc::new(OsDisk), &data_dir.join("log"), options).map_err(ServiceError::Log)
+        FileLog::open(Arc::new(OsDisk), &data_dir.join(LOG_FOLDER), options)
+            .map_err(ServiceError::Log)
     });
     Ok(Arc::new(opening.await??))
 }

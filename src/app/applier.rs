@@ -102,8 +102,7 @@ impl Applier {
     }
 
     /// Applies the log until told to stop, or until nobody is left to tell it; a
-    /// batch under way is finished first.
-    /// Returns what the store may be told when it is closed.
+    /// batch under way is finished first. Returns what the store may be told when it is closed.
     ///
     /// # Errors
     /// [`ApplierError`] when the database cannot be reached or used at all.

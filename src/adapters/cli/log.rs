@@ -15,7 +15,7 @@ use super::log_record::LogRecord;
 use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
 use crate::adapters::file_log::disk::OsDisk;
 use crate::adapters::file_log::survey::{Segment, Survey, Tail, Visit, survey};
-use crate::adapters::file_log::{Fault, ReadFault};
+use crate::adapters::file_log::{Fault, LOG_FOLDER, ReadFault};
 use crate::domain::Sequence;
 
 const EXIT_CODES: &str = "\
@@ -122,7 +122,7 @@ impl LogCommand {
         out: &mut dyn Write,
         err: &mut dyn Write,
     ) -> Result<Finding, LogCommandError> {
-        let dir = data_dir.join("log");
+        let dir = data_dir.join(LOG_FOLDER);
         let result = match self {
             Self::Status { json } => status(&dir, *json, out),
             Self::Cat { from, to, .. } => cat(&dir, *from, *to, out, err),

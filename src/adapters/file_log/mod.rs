@@ -129,6 +129,9 @@ pub use frame::{HeaderDamage, MAX_PAYLOAD_BYTES};
 pub use log::FileLog;
 pub use options::{FileLogOptions, SyncPolicy};
 
+/// The folder of the log in the data folder.
+pub const LOG_FOLDER: &str = "log";
+
 /// The file that the process which has the log open holds locked.
 pub(crate) const LOCK_FILE: &str = "lock";
 
