@@ -9,8 +9,12 @@ use tokio::time::{Instant, sleep};
 use super::Outcome;
 use super::attach::{Cursor, Failure, check_history, resume};
 use super::backoff::Backoff;
-use super::judge::{judge, notes_of, outcome_name};
-use super::submit::{Desk, waiting};
+use super::desk::{Contention, Desk, parking};
+use super::judge::outcome_name;
+use super::parking::{Narrowing, Refused};
+use super::probe::{self, Return};
+use super::step::{ApplierError, Step};
+use super::submit::waiting;
 use crate::domain::{Entry, Position, Sequence};
 use crate::ports::{Batch, Checkpoint, Continuity, LogError, Marker, Measurement, StoreError};
 
@@ -26,57 +30,31 @@ const HORIZON_STEP: u64 = 64;
 /// It is a step function, [`apply_next`](Self::apply_next), with the loop
 /// [`run`](Self::run) around it. There must be one applier per log.
 pub struct Applier {
-    desk: Arc<Desk>,
-    backoff: Backoff,
-    started: Instant,
+    pub(super) desk: Arc<Desk>,
+    pub(super) backoff: Backoff,
+    pub(super) started: Instant,
     /// Set while database and log are known to be together.
-    cursor: Option<Cursor>,
+    pub(super) cursor: Option<Cursor>,
     /// Whether the connection can be used as it is.
-    connected: Option<String>,
+    pub(super) connected: Option<String>,
     /// Stays until a comparison was completed, over any number of reconnects.
     continuity: Continuity,
     /// A batch whose outcome is not known.
     in_doubt: Option<Attempt>,
-    reached: bool,
+    narrowing: Narrowing,
+    /// How many different batches were made since the checkpoint moved last. No
+    /// two of them must set the same checkpoint.
+    made: u64,
+    pub(super) returned: Return,
+    pub(super) reached: bool,
 }
 
-/// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Commands were applied.
-    Applied {
-        /// The last of them.
-        upto: Sequence,
-        /// How many.
-        commands: usize,
-    },
-    /// There is nothing to apply.
-    CaughtUp,
-    /// Something is in the way.
-    Blocked {
-        /// When it is worth trying again.
-        retry_after: Duration,
-    },
-}
-
-/// Why the applier gave up for good. The log keeps everything.
-#[derive(Debug, thiserror::Error)]
-pub enum ApplierError {
-    /// The database was not reached within the time allowed at start.
-    #[error("the database was not reached within {waited:?}: {reason}")]
-    NeverReached {
-        /// How long was waited.
-        waited: Duration,
-        /// The last error.
-        reason: String,
-    },
-    /// The database cannot be used with these settings, and waiting will not
-    /// change that.
-    #[error("the database cannot be used: {reason}")]
-    Unusable {
-        /// What is wrong.
-        reason: String,
-    },
+/// What came of offering a batch.
+enum Offered {
+    /// It was committed, or there was none.
+    Committed(Step),
+    /// Nothing was changed, and these commands are not in doubt.
+    Refused(StoreError, Vec<Entry>),
 }
 
 /// A batch on its way into the database.
@@ -90,6 +68,9 @@ struct Attempt {
 impl Applier {
     pub(super) fn new(desk: Arc<Desk>) -> Self {
         Self {
+            narrowing: Narrowing::new(desk.options.batch.max_commands),
+            made: 0,
+            returned: Return::default(),
             desk,
             backoff: Backoff::new(),
             started: Instant::now(),
@@ -106,10 +87,16 @@ impl Applier {
     ///
     /// # Errors
     /// [`ApplierError`] when the database cannot be reached or used at all.
-    pub async fn run(
-        mut self,
-        mut stop: watch::Receiver<bool>,
-    ) -> Result<Continuity, ApplierError> {
+    pub async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Continuity, ApplierError> {
+        let desk = Arc::clone(&self.desk);
+        tokio::select! {
+            biased;
+            ended = self.steps(stop) => ended,
+            () = probe::watch(&desk) => Ok(Continuity::Suspect),
+        }
+    }
+
+    async fn steps(&mut self, mut stop: watch::Receiver<bool>) -> Result<Continuity, ApplierError> {
         loop {
             if *stop.borrow() || stop.has_changed().is_err() {
                 return Ok(self.vouches());
@@ -125,10 +112,14 @@ impl Applier {
             match step {
                 Step::Applied { .. } => {}
                 Step::CaughtUp => self.idle(&mut stop).await,
-                Step::Blocked { retry_after } => tokio::select! {
-                    () = told(&mut stop) => {}
-                    () = sleep(retry_after) => {}
-                },
+                Step::Blocked { retry_after } => {
+                    let desk = Arc::clone(&self.desk);
+                    tokio::select! {
+                        () = told(&mut stop) => {}
+                        () = sleep(retry_after) => {}
+                        () = self.returned.awaited(&desk) => {}
+                    }
+                }
             }
         }
     }
@@ -163,22 +154,73 @@ impl Applier {
             None => self.attach().await?,
         };
         self.refresh_floor(&mut cursor).await?;
+        let mut contention = Contention::default();
+        loop {
+            let (error, entries) = match self.offer(&cursor).await? {
+                Offered::Committed(step) => return Ok(step),
+                Offered::Refused(error, entries) => (error, entries),
+            };
+            if contention.goes_on(&error).await {
+                continue;
+            }
+            let Some(first) = entries.first().filter(|_| error.is_poison()) else {
+                return Err(error.into());
+            };
+            match self.narrowing.refused(entries.len()) {
+                Refused::Narrow => {}
+                Refused::Again(pause) => sleep(pause).await,
+                Refused::Park(attempts) => {
+                    let parked = self.desk.parked_now(first, attempts, &error);
+                    let (checkpoint, _) = self.next_checkpoint(&cursor, &entries, first);
+                    let log = self.desk.ports.log.id();
+                    let batch = parking(log, cursor.checkpoint, checkpoint, parked);
+                    let (outcomes, started) = (Vec::new(), Instant::now());
+                    let attempt = Attempt { batch, entries, outcomes, started };
+                    return self.commit(attempt).await.map_err(Failure::from);
+                }
+            }
+        }
+    }
+
+    /// Offers the batch in doubt to the database, or the next one.
+    async fn offer(&mut self, cursor: &Cursor) -> Result<Offered, Failure> {
         let attempt = match self.in_doubt.take() {
             Some(attempt) => attempt,
             None => {
                 let from = cursor.position.seq.next();
-                let entries = self.desk.ports.log.read(from, self.desk.options.batch).await?;
-                match self.prepare(&cursor, entries).await? {
-                    Some(attempt) => attempt,
-                    None => return Ok(Step::CaughtUp),
-                }
+                let entries = self.desk.read(from, self.narrowing.limit()).await?;
+                let Some(first) = entries.first() else {
+                    return Ok(Offered::Committed(Step::CaughtUp));
+                };
+                let started = Instant::now();
+                let judged = match self.desk.judge(&entries).await {
+                    Ok(judged) => judged,
+                    Err(error) => return Ok(Offered::Refused(error, entries)),
+                };
+                let (checkpoint, marker) = self.next_checkpoint(cursor, &entries, first);
+                let log = self.desk.ports.log.id();
+                let batch = judged.batch(log, cursor.checkpoint, checkpoint, marker);
+                Attempt { batch, entries, outcomes: judged.outcomes, started }
             }
         };
+        match self.commit(attempt).await {
+            Ok(step) => Ok(Offered::Committed(step)),
+            // The guard on the checkpoint held, so no earlier attempt of the same
+            // batch was applied; and the next one sets another checkpoint.
+            Err(error) if error.is_contention() || error.is_poison() => {
+                let entries = self.in_doubt.take().map(|attempt| attempt.entries);
+                Ok(Offered::Refused(error, entries.unwrap_or_default()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn commit(&mut self, attempt: Attempt) -> Result<Step, StoreError> {
         if let Err(error) = self.desk.ports.store.commit(&attempt.batch).await {
             // Also when it says that nothing was changed: an earlier attempt of
             // the same batch may have been.
             self.in_doubt = Some(attempt);
-            return Err(error.into());
+            return Err(error);
         }
         Ok(self.applied(attempt))
     }
@@ -235,35 +277,28 @@ impl Applier {
         }
     }
 
-    /// Judges commands and makes their transaction; `None` when there are none.
-    async fn prepare(
-        &self,
+    /// The checkpoint after those commands, and their marker.
+    fn next_checkpoint(
+        &mut self,
         cursor: &Cursor,
-        entries: Vec<Entry>,
-    ) -> Result<Option<Attempt>, Failure> {
-        let started = Instant::now();
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(None) };
-        let marker = Marker { first: first.seq(), last: last.seq() };
-        let accepted_at = last.submission.accepted_at;
-        let stored = self.desk.ports.store.load(&notes_of(&entries)).await?;
-        let log = self.desk.ports.log.id();
-        let judged = judge(log, &entries, stored);
+        entries: &[Entry],
+        first: &Entry,
+    ) -> (Checkpoint, Marker) {
+        let last = entries.last().unwrap_or(first);
         let expected = cursor.checkpoint;
         let horizon = expected.map_or(first.seq(), |checkpoint| {
             let step = HORIZON_STEP + 2 * entries.len() as u64;
             let farthest = Sequence::new(checkpoint.horizon.get() + step);
             checkpoint.horizon.max(cursor.heal_floor.min(farthest))
         });
-        let commit = expected.map_or(0, |checkpoint| checkpoint.commit) + 1;
-        let batch = Batch {
-            log,
-            expected,
-            checkpoint: Checkpoint { applied: last.seq(), accepted_at, commit, horizon },
-            marker,
-            writes: judged.writes,
-            rejections: judged.rejections,
+        self.made += 1;
+        let checkpoint = Checkpoint {
+            applied: last.seq(),
+            accepted_at: last.submission.accepted_at,
+            commit: expected.map_or(0, |checkpoint| checkpoint.commit) + self.made,
+            horizon,
         };
-        Ok(Some(Attempt { batch, entries, outcomes: judged.outcomes, started }))
+        (checkpoint, Marker { first: first.seq(), last: last.seq() })
     }
 
     /// A batch is in the database: goes on from there and tells who waits.
@@ -275,6 +310,9 @@ impl Applier {
             cursor.position = upto;
             self.desk.availability.up();
         }
+        self.made = 0;
+        self.narrowing.committed();
+        self.desk.committed(&batch);
         for (seq, outcome) in &outcomes {
             tracing::debug!(%seq, outcome = outcome_name(outcome), "applied a command");
         }
@@ -300,7 +338,7 @@ impl Applier {
         Ok(())
     }
 
-    /// Waits for the next command and meanwhile keeps an eye on the database.
+    /// Waits for the next command, or for the probe to find the database gone.
     async fn idle(&mut self, stop: &mut watch::Receiver<bool>) {
         let desk = Arc::clone(&self.desk);
         let seq = self.cursor.map_or(Sequence::ZERO, |cursor| cursor.position.seq);
@@ -312,63 +350,11 @@ impl Applier {
                     told(stop).await;
                 }
             }
-            () = sleep(desk.options.probe_interval) => self.probe().await,
-        }
-    }
-
-    async fn probe(&mut self) {
-        let started = Instant::now();
-        match self.desk.ports.store.ping().await {
-            Ok(()) => {
-                let now = self.desk.ports.clock.now();
-                self.desk.availability.answered(now, started.elapsed());
-            }
-            Err(error) => {
-                tracing::warn!(code = error.code(), %error, "the database did not answer a probe");
-                self.lost(&error.into(), Duration::ZERO);
-            }
-        }
-    }
-
-    /// Says what is in the way and when to try again.
-    fn blocked(&mut self, failure: &Failure) -> Result<Duration, ApplierError> {
-        let retry_after = self.backoff.next_delay().min(self.patience(failure)?);
-        tracing::warn!(reason = %failure, ?retry_after, "commands cannot be applied at the moment");
-        self.lost(failure, retry_after);
-        Ok(retry_after)
-    }
-
-    /// The next step has to bring log and database together again.
-    fn lost(&mut self, failure: &Failure, retry_after: Duration) {
-        self.cursor = None;
-        if let Failure::Store(error) = failure {
-            self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
-            if !error.is_an_answer() {
-                self.connected = None;
-            }
-        }
-        let (availability, reason) = (&self.desk.availability, failure.public_reason());
-        if failure.is_transient() {
-            availability.down(self.desk.ports.clock.now(), reason, retry_after);
-        } else {
-            availability.barred(reason, retry_after);
-        }
-    }
-
-    /// How long to wait at the most before the database must be reached.
-    fn patience(&self, failure: &Failure) -> Result<Duration, ApplierError> {
-        let Failure::Store(error) = failure else { return Ok(Duration::MAX) };
-        if self.reached {
-            return Ok(Duration::MAX);
-        }
-        let reason = error.to_string();
-        if matches!(error, StoreError::UnsupportedVersion { .. } | StoreError::Misconfigured(_)) {
-            return Err(ApplierError::Unusable { reason });
-        }
-        let waited = self.started.elapsed();
-        match self.desk.options.startup_max_wait.checked_sub(waited) {
-            None | Some(Duration::ZERO) => Err(ApplierError::NeverReached { waited, reason }),
-            Some(left) => Ok(left),
+            // A word from before the last reconnect means nothing any more.
+            () = desk.lost.notified() => if !desk.availability.is_up() {
+                let gone = StoreError::ConnectionFailed("a probe was not answered".to_owned());
+                self.lost(&gone.into(), Duration::ZERO);
+            },
         }
     }
 }

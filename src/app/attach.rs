@@ -3,8 +3,9 @@
 
 use std::cmp::Ordering;
 
+use super::desk::Desk;
 use super::heal::heal;
-use super::submit::Desk;
+use super::unpark::{learn_parked, retry_parked};
 use crate::domain::{LogId, Position, Sequence};
 use crate::ports::{Checkpoint, Continuity, LogError, ReadLimit, StoreError};
 
@@ -128,7 +129,8 @@ pub(super) async fn check_history(
     }
 }
 
-/// Heals the database if it may have lost something, and finds the place to go
+/// Heals the database if it may have lost something, gives the parked commands
+/// another chance, and finds the place to go
 /// on from.
 pub(super) async fn resume(
     desk: &Desk,
@@ -142,8 +144,12 @@ pub(super) async fn resume(
     };
     let position = log.locate(applied).await?;
     let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
-    if let (Some(found), Continuity::Suspect) = (checkpoint, continuity) {
-        checkpoint = Some(heal(desk, found).await?);
+    if let Some(found) = &mut checkpoint {
+        learn_parked(desk).await?;
+        if continuity == Continuity::Suspect {
+            *found = heal(desk, *found).await?;
+        }
+        *found = retry_parked(desk, *found).await?;
     }
     Ok(Cursor { checkpoint, position, heal_floor, floor_taken_at: position.end })
 }

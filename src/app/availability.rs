@@ -24,6 +24,9 @@ pub(super) struct Availability {
 struct Inner {
     reached: bool,
     connection: Connection,
+    /// Why the last probe was not answered, while the connection still counts as
+    /// up, and since when.
+    silence: Option<(Instant, String)>,
     next_attempt: Instant,
     log_failure: Option<LogFailure>,
     database: DatabaseHealth,
@@ -57,6 +60,7 @@ impl Availability {
         let inner = Inner {
             reached: false,
             connection: Connection::Down { since: now, reason: "not reached yet".to_owned() },
+            silence: None,
             next_attempt: now,
             log_failure: None,
             database: DatabaseHealth::default(),
@@ -74,6 +78,22 @@ impl Availability {
         let mut inner = self.lock();
         inner.database.last_check = Some(at);
         inner.database.latency = Some(latency);
+        if inner.silence.take().is_some() {
+            self.announce(&mut inner);
+        }
+    }
+
+    /// The database did not answer a probe.
+    pub(super) fn silent(&self, at: DateTime<Utc>, reason: String) {
+        let mut inner = self.lock();
+        inner.database.last_check = Some(at);
+        inner.silence.get_or_insert((Instant::now(), reason));
+        self.announce(&mut inner);
+    }
+
+    /// Whether the applier holds a connection, as far as it knows.
+    pub(super) fn is_attached(&self) -> bool {
+        matches!(self.lock().connection, Connection::Up)
     }
 
     /// The database told its version.
@@ -87,6 +107,7 @@ impl Availability {
         let mut inner = self.lock();
         inner.reached = true;
         inner.connection = Connection::Up;
+        inner.silence = None;
         self.announce(&mut inner);
     }
 
@@ -100,6 +121,7 @@ impl Availability {
             Connection::Down { since, .. } => since,
             Connection::Up | Connection::Barred { .. } => now,
         };
+        let since = inner.silence.take().map_or(since, |(silent, _)| silent.min(since));
         inner.connection = Connection::Down { since, reason };
         self.announce(&mut inner);
     }
@@ -127,7 +149,8 @@ impl Availability {
 
     /// Whether reads can be answered by the database.
     pub(super) fn is_up(&self) -> bool {
-        matches!(self.lock().connection, Connection::Up)
+        let inner = self.lock();
+        matches!(inner.connection, Connection::Up) && inner.silence.is_none()
     }
 
     /// Whether writes are accepted. A failing log is not a reason to refuse
@@ -168,10 +191,17 @@ impl Availability {
     }
 
     fn connection_state(&self, inner: &Inner) -> State {
-        match &inner.connection {
-            Connection::Up => State::Healthy,
-            Connection::Barred { reason } => State::Unhealthy { reason: reason.clone() },
-            Connection::Down { since, reason } => {
+        let silence = inner.silence.as_ref().map(|(since, reason)| (since, reason));
+        let away = match &inner.connection {
+            Connection::Up => silence,
+            Connection::Barred { reason } => {
+                return State::Unhealthy { reason: reason.clone() };
+            }
+            Connection::Down { since, reason } => Some((since, reason)),
+        };
+        match away {
+            None => State::Healthy,
+            Some((since, reason)) => {
                 let reason = reason.clone();
                 if self.unavailable_after.is_some_and(|limit| since.elapsed() >= limit) {
                     State::Unhealthy { reason }

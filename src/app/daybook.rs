@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::availability::Availability;
-use super::pending::Pending;
-use super::submit::{Desk, submit, waiting};
+use super::desk::Desk;
+use super::submit::{submit, waiting};
 use super::{
     Applier, CommandState, Health, Options, Ports, QueueHealth, ReadError, State, SubmitError,
     Submitted, WriteRequest,
 };
 use crate::domain::{CommandId, Note, NoteId};
-use crate::ports::{NoteQuery, Page, StoreError};
+use crate::ports::{NoteQuery, Page, Recorded, StoreError};
 
 /// Everything that can be asked of the service.
 pub struct Daybook {
@@ -24,12 +23,7 @@ impl Daybook {
     /// applied.
     #[must_use]
     pub fn new(ports: Ports, options: Options) -> (Self, Applier) {
-        let desk = Arc::new(Desk {
-            pending: Pending::new(ports.log.positions().last),
-            availability: Availability::new(options.unavailable_after),
-            ports,
-            options,
-        });
+        let desk = Arc::new(Desk::new(ports, options));
         (Self { desk: Arc::clone(&desk) }, Applier::new(desk))
     }
 
@@ -87,6 +81,9 @@ impl Daybook {
         if is_own && id.seq > self.desk.pending.waiting_since().seq {
             return Ok(Some(CommandState::Pending));
         }
+        if is_own && self.desk.parked().get(id.seq).is_some() {
+            return Ok(Some(CommandState::Parked));
+        }
         self.check_up()?;
         let Some(checkpoint) = self.read(store.checkpoint(id.log), deadline).await? else {
             return Ok(is_own.then_some(CommandState::Pending));
@@ -94,9 +91,12 @@ impl Daybook {
         if id.seq > checkpoint.applied {
             return Ok(Some(CommandState::Pending));
         }
-        let rejections = self.read(store.rejections(id.log, id.seq, id.seq), deadline).await?;
-        let rejection = rejections.first().map(|(_, rejection)| *rejection);
-        Ok(Some(rejection.map_or(CommandState::Applied, CommandState::Rejected)))
+        let recorded = self.read(store.recorded(id.log, id.seq), deadline).await?;
+        Ok(Some(match recorded {
+            Recorded::Applied(version) => CommandState::Applied(version),
+            Recorded::Rejected(rejection) => CommandState::Rejected(rejection),
+            Recorded::Parked(_) => CommandState::Parked,
+        }))
     }
 
     /// A page of notes as the database has them.
@@ -118,6 +118,7 @@ impl Daybook {
             max_commands: limits.max_commands,
             bytes: waiting.bytes,
             max_bytes: limits.max_bytes,
+            parked: self.desk.parked().len(),
         };
         let state = match self.desk.availability.state() {
             State::Healthy if queue.is_nearly_full() => {

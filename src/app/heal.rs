@@ -20,11 +20,13 @@
 //! The repair is a batch like any other: it leaves a marker, it may be lost
 //! itself, and repeating it changes nothing.
 
+use tokio::time::sleep;
+
 use super::attach::Failure;
-use super::judge::{judge, notes_of};
-use super::submit::Desk;
+use super::desk::{Contention, Desk, parking};
+use super::parking::{Narrowing, Refused};
 use crate::domain::{Entry, Sequence};
-use crate::ports::{Batch, Checkpoint, Marker, Measurement};
+use crate::ports::{Checkpoint, Marker, Measurement};
 
 /// How many markers are asked for at once.
 const MARKERS_PER_READ: usize = 4096;
@@ -80,27 +82,47 @@ async fn repair(
     mut checkpoint: Checkpoint,
     gap: Marker,
 ) -> Result<Checkpoint, Failure> {
-    let mut restored = 0;
-    let mut left_alone = 0;
+    let log = desk.ports.log.id();
+    let (mut restored, mut left_alone) = (0, 0);
+    let mut narrowing = Narrowing::new(desk.options.batch.max_commands);
+    let mut contention = Contention::default();
     let mut from = gap.first;
     while from <= gap.last {
-        let mut entries = desk.ports.log.read(from, desk.options.batch).await?;
+        let mut entries = desk.read(from, narrowing.limit()).await?;
         entries.retain(|entry| entry.seq() <= gap.last);
-        let Some(last) = entries.last().map(Entry::seq) else { break };
-        let stored = desk.ports.store.load(&notes_of(&entries)).await?;
-        let judged = judge(desk.ports.log.id(), &entries, stored);
-        restored += judged.outcomes.len();
-        left_alone += judged.left_alone;
-        let repaired = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
-        let batch = Batch {
-            log: desk.ports.log.id(),
-            expected: Some(checkpoint),
-            checkpoint: repaired,
-            marker: Marker { first: from, last },
-            writes: judged.writes,
-            rejections: judged.rejections,
+        let (Some(first), Some(last)) = (entries.first(), entries.last().map(Entry::seq)) else {
+            break;
         };
-        desk.ports.store.commit(&batch).await?;
+        let marker = Marker { first: from, last };
+        let repaired = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+        let posted = match desk.judge(&entries).await {
+            Ok(judged) => {
+                let batch = judged.batch(log, Some(checkpoint), repaired, marker);
+                desk.commit(&batch).await.map(|()| (judged.outcomes.len(), judged.left_alone))
+            }
+            Err(error) => Err(error),
+        };
+        match posted {
+            Ok((again, alone)) => {
+                restored += again;
+                left_alone += alone;
+                narrowing.committed();
+            }
+            Err(error) if contention.goes_on(&error).await => continue,
+            Err(error) if error.is_poison() => match narrowing.refused(entries.len()) {
+                Refused::Narrow => continue,
+                Refused::Again(pause) => {
+                    sleep(pause).await;
+                    continue;
+                }
+                Refused::Park(attempts) => {
+                    let parked = desk.parked_now(first, attempts, &error);
+                    desk.commit(&parking(log, Some(checkpoint), repaired, parked)).await?;
+                    narrowing.committed();
+                }
+            },
+            Err(error) => return Err(error.into()),
+        }
         checkpoint = repaired;
         from = last.next();
     }

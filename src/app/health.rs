@@ -83,6 +83,8 @@ pub struct QueueHealth {
     pub commands: u64,
     /// How many may.
     pub max_commands: u64,
+    /// How many of them are parked: they cannot be applied.
+    pub parked: u64,
     /// How many bytes of log they take.
     pub bytes: u64,
     /// How many they may take.

@@ -9,20 +9,27 @@ mod attach;
 mod availability;
 mod backoff;
 mod daybook;
+mod desk;
 mod heal;
 mod health;
 mod judge;
 mod options;
 mod outcome;
+mod parking;
 mod pending;
+mod probe;
+mod setback;
+mod step;
 mod submit;
+mod unpark;
 
-pub use applier::{Applier, ApplierError, Step};
+pub use applier::Applier;
 pub use attach::Mismatch;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{CommandState, Outcome, ReadError, SubmitError, Submitted, WriteRequest};
+pub use step::{ApplierError, Step};
 
 #[cfg(test)]
 mod applier_tests;

@@ -35,8 +35,12 @@ pub struct Options {
     pub unavailable_after: Option<Duration>,
     /// How long the database may take to be reached for the first time.
     pub startup_max_wait: Duration,
-    /// How often an idle service asks the database for a sign of life.
+    /// How often the database is asked for a sign of life, and how long it may
+    /// take to give one.
     pub probe_interval: Duration,
+    /// How often a database that is away is looked for between two attempts to
+    /// connect.
+    pub return_interval: Duration,
 }
 
 impl Default for Options {
@@ -47,7 +51,8 @@ impl Default for Options {
             heal_window_bytes: 1 << 30,
             unavailable_after: Some(Duration::from_secs(30)),
             startup_max_wait: Duration::from_secs(600),
-            probe_interval: Duration::from_secs(5),
+            probe_interval: Duration::from_millis(2500),
+            return_interval: Duration::from_secs(1),
         }
     }
 }

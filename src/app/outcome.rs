@@ -1,6 +1,6 @@
 //! What a client is told.
 
-use crate::domain::{Change, Command, CommandId, NoteId, Precondition, Rejection};
+use crate::domain::{Change, Command, CommandId, NoteId, Precondition, Rejection, Version};
 use crate::ports::Refusal;
 
 /// A request to change a note, parsed and validated.
@@ -34,10 +34,14 @@ pub struct Submitted {
 pub enum CommandState {
     /// It is in the log and not yet in the database.
     Pending,
-    /// It took effect.
-    Applied,
+    /// It took effect; with the version that it gave to its note, where it left
+    /// one and as long as that is remembered.
+    Applied(Option<Version>),
     /// It was judged and refused.
     Rejected(Rejection),
+    /// It cannot be applied as things are, and stands aside until an operator
+    /// steps in. It is as durable as any.
+    Parked,
 }
 
 /// Why a write was not accepted.

@@ -5,22 +5,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::availability::Availability;
-use super::pending::Pending;
-use super::{Options, Outcome, Ports, SubmitError, Submitted, WriteRequest};
+use super::desk::Desk;
+use super::{Outcome, SubmitError, Submitted, WriteRequest};
 use crate::domain::{Command, CommandId, Position, Submission};
 use crate::ports::{LogError, Measurement, Refusal};
 
 /// How long a client waits after the log refused, when nothing tells better.
 const LOG_RETRY_SECONDS: u64 = 5;
-
-/// What [`super::Daybook`] and [`super::Applier`] share.
-pub(super) struct Desk {
-    pub(super) ports: Ports,
-    pub(super) options: Options,
-    pub(super) pending: Pending,
-    pub(super) availability: Availability,
-}
 
 /// Logs a command, durably, and waits for its outcome until the deadline.
 pub(super) async fn submit(
@@ -115,7 +106,7 @@ fn refused(desk: &Desk, refusal: Refusal) -> SubmitError {
     SubmitError::Refused { refusal, retry_after_seconds }
 }
 
-/// What waits for the database.
+/// What waits for the database, the parked commands included.
 pub(super) struct Waiting {
     pub(super) commands: u64,
     pub(super) bytes: u64,
@@ -124,5 +115,8 @@ pub(super) struct Waiting {
 pub(super) fn waiting(desk: &Desk) -> Waiting {
     let last = desk.ports.log.positions().last;
     let since = desk.pending.waiting_since();
-    Waiting { commands: last.seq.since(since.seq), bytes: last.end.saturating_sub(since.end) }
+    Waiting {
+        commands: last.seq.since(since.seq) + desk.parked().len(),
+        bytes: last.end.saturating_sub(since.end),
+    }
 }

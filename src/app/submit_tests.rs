@@ -165,7 +165,7 @@ async fn a_command_is_pending_then_applied_or_rejected_also_after_a_restart() {
     fixture.catch_up().await;
     let rejection = Rejection::AlreadyExists { current: Version::FIRST };
     for _ in 0..2 {
-        assert_eq!(state(&fixture, first).await, Ok(Some(CommandState::Applied)));
+        assert_eq!(state(&fixture, first).await, Ok(Some(CommandState::Applied(Version::new(1)))));
         assert_eq!(state(&fixture, second).await, Ok(Some(CommandState::Rejected(rejection))));
         fixture = fixture.restarted();
         fixture.catch_up().await;

@@ -5,21 +5,26 @@
 //! in-memory adapter in [`crate::adapters::memory`] and one contract suite
 //! (`contract`) that every adapter runs.
 
+mod batch;
 mod clock;
 mod command_log;
 mod metrics;
 mod note_ids;
 mod note_store;
 mod query;
+mod store_error;
 
+pub use batch::{
+    Batch, Checkpoint, Continuity, Found, Marker, Parked, Provenance, Recorded, Stamp, Stored,
+    Write,
+};
 pub use clock::Clock;
 pub use command_log::{CommandLog, LogError, Positions, ReadLimit};
 pub use metrics::{Measurement, Metrics, Refusal};
 pub use note_ids::NoteIds;
-pub use note_store::{
-    Batch, Checkpoint, Continuity, Marker, NoteStore, Stamp, StoreError, Stored, Write,
-};
+pub use note_store::NoteStore;
 pub use query::{After, NoteQuery, Page, Sort, SortKey};
+pub use store_error::StoreError;
 
 #[cfg(test)]
 pub(crate) mod contract;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::call::Call;
 use super::problem::{InputError, Kind, Problem, Summary};
 use crate::app::CommandState;
-use crate::domain::CommandId;
+use crate::domain::{CommandId, Version};
 
 /// The command that a path names.
 pub(super) struct CommandParameter(CommandId);
@@ -35,7 +35,10 @@ struct CommandBody {
     command_id: String,
     seq: u64,
     status: &'static str,
-    /// Why it was rejected.
+    /// The version that it gave to its note, as long as that is remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    /// Why it was rejected, or is parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Summary>,
 }
@@ -48,11 +51,14 @@ pub(super) async fn read(
     let state = call.daybook.command(id, call.deadline).await?;
     let state =
         state.ok_or_else(|| Problem::new(Kind::CommandNotFound, "There is no such command."))?;
-    let (status, problem) = match state {
-        CommandState::Pending => ("pending", None),
-        CommandState::Applied => ("applied", None),
-        CommandState::Rejected(rejection) => ("rejected", Some(Problem::from(rejection).summary())),
+    let (status, version, problem) = match state {
+        CommandState::Pending => ("pending", None, None),
+        CommandState::Applied(version) => ("applied", version.map(Version::get), None),
+        CommandState::Rejected(rejection) => ("rejected", None, Some(Problem::from(rejection))),
+        CommandState::Parked => ("parked", None, Some(Problem::parked())),
     };
-    let body = CommandBody { command_id: id.to_string(), seq: id.seq.get(), status, problem };
+    let problem = problem.map(|problem| problem.summary());
+    let seq = id.seq.get();
+    let body = CommandBody { command_id: id.to_string(), seq, status, version, problem };
     Ok(Json(body).into_response())
 }

@@ -62,6 +62,7 @@ struct DatabaseBody {
 struct QueueBody {
     commands: u64,
     max_commands: u64,
+    parked: u64,
     bytes: u64,
     max_bytes: u64,
 }
@@ -80,6 +81,7 @@ impl From<Health> for HealthBody {
             queue: QueueBody {
                 commands: queue.commands,
                 max_commands: queue.max_commands,
+                parked: queue.parked,
                 bytes: queue.bytes,
                 max_bytes: queue.max_bytes,
             },

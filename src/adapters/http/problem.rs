@@ -48,6 +48,7 @@ pub(super) enum Kind {
     NoSuchResource,
     NoteNotFound,
     CommandNotFound,
+    CommandParked,
     MethodNotAllowed,
     RequestTimeout,
     NoteExists,
@@ -74,6 +75,11 @@ impl Kind {
             Self::CommandNotFound => {
                 ("command-not-found", StatusCode::NOT_FOUND, "There is no such command")
             }
+            Self::CommandParked => (
+                "command-parked",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The command cannot be applied as things are",
+            ),
             Self::NoteNotFound => {
                 ("note-not-found", StatusCode::NOT_FOUND, "There is no such note")
             }
@@ -208,6 +214,14 @@ impl Problem {
     /// A defect. What it was belongs into the service's own log.
     pub(super) fn internal() -> Self {
         Self::new(Kind::InternalError, "The service failed to answer this request.")
+    }
+
+    /// A command that stands aside.
+    pub(super) fn parked() -> Self {
+        Self::new(
+            Kind::CommandParked,
+            "The command is recorded and stands aside until an operator steps in.",
+        )
     }
 
     /// A read that cannot be answered now.

@@ -1,5 +1,6 @@
 //! A database in memory that can be told to fail and to forget.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -7,7 +8,8 @@ use async_trait::async_trait;
 use super::tables::{Tables, Transaction};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, Recorded,
+    StoreError, Stored, Write,
 };
 
 /// A store that lives as long as the process.
@@ -26,6 +28,10 @@ struct State {
     outage: bool,
     crashed: bool,
     next_commit: Option<CommitFault>,
+    /// The notes of which no change is taken.
+    refused: BTreeSet<NoteId>,
+    /// The notes whose record cannot be read.
+    unreadable: BTreeSet<NoteId>,
 }
 
 /// What goes wrong with one commit.
@@ -60,6 +66,16 @@ impl MemoryStore {
     /// Lets the next commit fail.
     pub fn fail_next_commit(&self, fault: CommitFault) {
         self.lock().next_commit = Some(fault);
+    }
+
+    /// Refuses every change of these notes, and of no others.
+    pub fn refuse(&self, notes: impl IntoIterator<Item = NoteId>) {
+        self.lock().refused = notes.into_iter().collect();
+    }
+
+    /// Lets loading these notes fail, and of no others.
+    pub fn make_unreadable(&self, notes: impl IntoIterator<Item = NoteId>) {
+        self.lock().unreadable = notes.into_iter().collect();
     }
 
     /// Breaks the connection and loses every acknowledged batch for which
@@ -98,7 +114,7 @@ impl MemoryStore {
         let state = self.lock();
         let journal = state.journal.as_deref().unwrap_or_default();
         let batch = |step: &Transaction| match step {
-            Transaction::Commit { batch, .. } => Some(batch.clone()),
+            Transaction::Commit { batch, .. } => Some(Batch::clone(batch)),
             Transaction::Rebuild { .. } => None,
         };
         journal.iter().filter_map(batch).collect()
@@ -167,13 +183,11 @@ impl NoteStore for MemoryStore {
 
     async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
         let state = self.connected()?;
-        let stored = ids.iter().filter_map(|id| {
-            let note = state.tables.notes.get(id).cloned();
-            let deleted = state.tables.deleted.get(id).copied();
-            let known = note.is_some() || deleted.is_some();
-            known.then(|| Stored { id: id.clone(), note, deleted })
-        });
-        Ok(stored.collect())
+        if let Some(poison) = ids.iter().find(|id| state.unreadable.contains(id)) {
+            return Err(StoreError::Unreadable(format!("{poison}, field title")));
+        }
+        let stored = ids.iter().map(|id| state.tables.stored(id));
+        Ok(stored.filter(|stored| stored.note.is_some() || stored.deleted.is_some()).collect())
     }
 
     async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
@@ -193,6 +207,14 @@ impl NoteStore for MemoryStore {
         }
         if state.tables.checkpoints.get(&batch.log) != batch.expected.as_ref() {
             return Err(StoreError::Moved);
+        }
+        if !batch.found.iter().all(|found| state.tables.is_as_found(found)) {
+            return Err(StoreError::Changed);
+        }
+        let refused = |write: &&Write| state.refused.contains(write.note_id());
+        if let Some(write) = batch.writes.iter().find(refused) {
+            let refusal = format!("the test refuses {}", write.note_id());
+            return Err(StoreError::TransactionFailed(refusal));
         }
         let transaction = state.tables.transaction(batch);
         state.perform(transaction);
@@ -226,6 +248,25 @@ impl NoteStore for MemoryStore {
         }
         let range = state.tables.rejections.range((log, first)..=(log, last));
         Ok(range.map(|((_, seq), rejection)| (*seq, *rejection)).collect())
+    }
+
+    async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
+        Ok(self.connected()?.tables.recorded(log, seq))
+    }
+
+    async fn parked(
+        &self,
+        log: LogId,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Parked>, StoreError> {
+        let state = self.connected()?;
+        let range = (log, from)..=(log, Sequence::new(u64::MAX));
+        Ok(state.tables.parked.range(range).take(limit).map(|(_, p)| p.clone()).collect())
+    }
+
+    async fn is_reachable(&self) -> bool {
+        !self.lock().outage
     }
 
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {

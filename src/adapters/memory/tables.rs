@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
-use crate::ports::{After, Batch, Checkpoint, Marker, NoteQuery, Page, SortKey, Stamp, Write};
+use crate::domain::{LogId, Note, NoteId, Rejection, Sequence, Version};
+use crate::ports::{
+    After, Batch, Checkpoint, Found, Marker, NoteQuery, Page, Parked, Provenance, Recorded,
+    SortKey, Stored, Write,
+};
 
 /// The tables of the in-memory store.
 ///
@@ -14,12 +17,15 @@ use crate::ports::{After, Batch, Checkpoint, Marker, NoteQuery, Page, SortKey, S
 /// committed. Taking one out later leaves them as wrong as they would be there.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
-    pub(super) notes: BTreeMap<NoteId, (Note, Stamp)>,
-    pub(super) deleted: BTreeMap<NoteId, Stamp>,
+    pub(super) notes: BTreeMap<NoteId, (Note, Provenance)>,
+    pub(super) deleted: BTreeMap<NoteId, Provenance>,
     pub(super) checkpoints: BTreeMap<LogId, Checkpoint>,
     /// By log and last sequence.
     pub(super) markers: BTreeMap<(LogId, Sequence), Marker>,
     pub(super) rejections: BTreeMap<(LogId, Sequence), Rejection>,
+    pub(super) parked: BTreeMap<(LogId, Sequence), Parked>,
+    /// By marker, what it remembers of the commands that it stands for.
+    versions: BTreeMap<(LogId, Sequence), Vec<(Sequence, Version)>>,
     by_creation: Index,
     by_update: Index,
 }
@@ -31,7 +37,7 @@ type Index = BTreeSet<(DateTime<Utc>, NoteId)>;
 #[derive(Clone, Debug)]
 pub(super) enum Transaction {
     /// A batch, with the notes that it found in place of those that it writes.
-    Commit { batch: Batch, replaced: Vec<Note> },
+    Commit { batch: Box<Batch>, replaced: Vec<Note> },
     /// The indexes were made anew from the notes that there were.
     Rebuild { notes: Vec<Note> },
 }
@@ -39,13 +45,9 @@ pub(super) enum Transaction {
 impl Tables {
     /// The transaction of a batch that is committed now.
     pub(super) fn transaction(&self, batch: &Batch) -> Transaction {
-        let id = |write: &Write| match write {
-            Write::Put { note, .. } => note.id.clone(),
-            Write::Delete { id, .. } => id.clone(),
-        };
-        let found = batch.writes.iter().filter_map(|write| self.notes.get(&id(write)));
+        let found = batch.writes.iter().filter_map(|write| self.notes.get(write.note_id()));
         let replaced = found.map(|(note, _)| note.clone()).collect();
-        Transaction::Commit { batch: batch.clone(), replaced }
+        Transaction::Commit { batch: Box::new(batch.clone()), replaced }
     }
 
     /// The transaction that makes the indexes anew now.
@@ -91,26 +93,57 @@ impl Tables {
     fn write(&mut self, batch: &Batch) {
         let log = batch.log;
         for write in &batch.writes {
-            match write {
-                Write::Put { note, seq } => {
-                    let stamp = Stamp { log, seq: *seq };
-                    self.notes.insert(note.id.clone(), (note.clone(), stamp));
+            match write.clone() {
+                Write::Put { note, provenance } => {
+                    self.notes.insert(note.id.clone(), (note, provenance));
                 }
-                Write::Delete { id, seq } => {
-                    self.notes.remove(id);
-                    self.deleted.insert(id.clone(), Stamp { log, seq: *seq });
+                Write::Delete { id, provenance } => {
+                    self.notes.remove(&id);
+                    self.deleted.insert(id, provenance);
                 }
             }
+        }
+        for parked in &batch.parked {
+            self.parked.insert((log, parked.seq), parked.clone());
+        }
+        for seq in &batch.released {
+            self.parked.remove(&(log, *seq));
         }
         for (seq, rejection) in &batch.rejections {
             self.rejections.insert((log, *seq), *rejection);
         }
         self.markers.insert((log, batch.marker.last), batch.marker);
+        self.versions.insert((log, batch.marker.last), batch.versions.clone());
         let from = batch.expected.map_or(Sequence::ZERO, |checkpoint| checkpoint.horizon);
         let forgotten = |seq: Sequence| from <= seq && seq < batch.checkpoint.horizon;
         self.markers.retain(|(owner, last), _| *owner != log || !forgotten(*last));
-        self.deleted.retain(|_, stamp| stamp.log != log || !forgotten(stamp.seq));
+        self.versions.retain(|(owner, last), _| *owner != log || !forgotten(*last));
+        self.deleted.retain(|_, deleted| deleted.last.log != log || !forgotten(deleted.last.seq));
         self.checkpoints.insert(log, batch.checkpoint);
+    }
+
+    /// What is known of a note.
+    pub(super) fn stored(&self, id: &NoteId) -> Stored {
+        let (note, deleted) = (self.notes.get(id).cloned(), self.deleted.get(id).cloned());
+        Stored { id: id.clone(), note, deleted }
+    }
+
+    /// Whether a note is as it was found.
+    pub(super) fn is_as_found(&self, found: &Found) -> bool {
+        Found::of(&self.stored(&found.id)) == *found
+    }
+
+    /// What is recorded of a command at or before the checkpoint.
+    pub(super) fn recorded(&self, log: LogId, seq: Sequence) -> Recorded {
+        if let Some(parked) = self.parked.get(&(log, seq)) {
+            return Recorded::Parked(parked.clone());
+        }
+        if let Some(rejection) = self.rejections.get(&(log, seq)) {
+            return Recorded::Rejected(*rejection);
+        }
+        let markers = self.versions.range((log, seq)..=(log, Sequence::new(u64::MAX)));
+        let mut versions = markers.flat_map(|(_, versions)| versions);
+        Recorded::Applied(versions.find(|(of, _)| *of == seq).map(|(_, version)| *version))
     }
 
     /// A page of a list, along the index of its order.

@@ -10,7 +10,7 @@ use super::read::range;
 use super::statements::COMMIT;
 use super::{row, transaction};
 use crate::domain::{Sequence, Version};
-use crate::ports::{Batch, Stamp, StoreError, Write};
+use crate::ports::{Batch, StoreError, Write};
 
 /// Applies the batch.
 ///
@@ -43,23 +43,41 @@ fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, Store
     let mut rows: Vec<Object> = Vec::new();
     for write in &batch.writes {
         match write {
-            Write::Put { note, seq } => {
+            Write::Put { note, provenance } => {
                 let target = if is_new(note.version) { &mut created } else { &mut rows };
-                target.push(row::note_row(note, Stamp { log, seq: *seq })?);
+                target.push(row::note_row(note, provenance)?);
             }
-            Write::Delete { id, seq } => {
+            Write::Delete { id, provenance } => {
                 removed.push(row::note_id(id));
-                rows.push(row::deletion_row(id, Stamp { log, seq: *seq })?);
+                rows.push(row::deletion_row(id, provenance)?);
             }
         }
     }
     for (seq, rejection) in &batch.rejections {
         rows.push(row::rejection_row(log, *seq, *rejection)?);
     }
-    rows.push(row::marker_row(log, batch.marker)?);
+    for parked in &batch.parked {
+        rows.push(row::parked_row(log, parked)?);
+    }
+    rows.push(row::marker_row(log, batch.marker, &batch.versions)?);
     let mut checkpoint = row::checkpoint_fields(&batch.checkpoint)?;
     checkpoint.insert("id", row::checkpoint_id(log));
     rows.push(checkpoint);
+
+    let mut judged: Vec<RecordId> = Vec::new();
+    let mut judged_as: Vec<Object> = Vec::new();
+    for found in &batch.found {
+        let records =
+            [(row::note_id(&found.id), found.note), (row::deletion_id(&found.id), found.deleted)];
+        for (id, stamp) in records {
+            judged.push(id.clone());
+            if let Some(stamp) = stamp {
+                judged_as.push(row::stamped_id(id, stamp)?);
+            }
+        }
+    }
+    let released = batch.released.iter().map(|seq| row::parked_id(log, *seq));
+    let released = released.collect::<Result<Vec<_>, _>>()?;
 
     let expected = batch.expected.as_ref().map(row::checkpoint_fields).transpose()?;
     let old_horizon = batch.expected.map_or(Sequence::ZERO, |checkpoint| checkpoint.horizon);
@@ -69,6 +87,9 @@ fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, Store
     let mut variables = Object::new();
     variables.insert("checkpoint", row::checkpoint_id(log));
     variables.insert("expected", expected.map_or(Value::None, Value::Object));
+    variables.insert("judged", judged);
+    variables.insert("judged_as", judged_as);
+    variables.insert("released", released);
     variables.insert("created", created);
     variables.insert("removed", removed);
     variables.insert("rows", rows);

@@ -46,7 +46,8 @@ pub(super) fn is_no_version(error: &Error) -> bool {
 pub(super) fn classify(error: &Error) -> StoreError {
     let message = || without_values(error.message());
     match error.details() {
-        // The guard of a commit is the only statement that throws.
+        // The guards of a commit are the only statements that throw.
+        ErrorDetails::Thrown if error.message().ends_with("changed") => StoreError::Changed,
         ErrorDetails::Thrown => StoreError::Moved,
         ErrorDetails::Query(Some(QueryError::TransactionConflict)) => {
             StoreError::Conflict(message())

@@ -5,10 +5,11 @@
 //!
 //! | table | record id | fields |
 //! | --- | --- | --- |
-//! | `notes` | `notes:<key>`, the id of the note | the note; `log` and `seq` of its last change; two ranks, see `rank` |
-//! | `deletion` | `deletion:<key of the note>` | `log` and `seq` of its last deletion |
+//! | `notes` | `notes:<key>`, the id of the note | the note; `log` and `seq` of its last change; `earlier_logs` and `earlier_seqs`: the last change by each other log; two ranks, see `rank` |
+//! | `deletion` | `deletion:<key of the note>` | `log` and `seq` of its last deletion, and `earlier_…` as above |
 //! | `checkpoint` | `checkpoint:<log>` | `applied`, `accepted_at`, `commits`, `horizon` |
-//! | `marker` | `marker:[<log>, <last>]` | `first` |
+//! | `marker` | `marker:[<log>, <last>]` | `first`; `versions`, one per command |
+//! | `parked` | `parked:[<log>, <seq>]` | `note`, `attempts`, `reason`, `since` |
 //! | `rejection` | `rejection:[<log>, <seq>]` | `code`, `current` |
 //!
 //! Keys of notes and logs are always strings and always bound as record ids: a

@@ -10,7 +10,11 @@ use super::error::{classify, finish};
 use super::row::{self, Record};
 use super::statements::{PING, SELECT_RANGE, SELECT_RECORDS};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
-use crate::ports::{Checkpoint, Marker, StoreError, Stored};
+use crate::ports::{Checkpoint, Marker, Parked, Recorded, StoreError, Stored};
+
+/// How many markers from a command on may be needed to find the one that stands
+/// for it: that of a parked command lies within that of a batch.
+const OVERLAPPING: usize = 8;
 
 /// Runs one statement and reads the records that it returns.
 pub(super) async fn records(
@@ -49,9 +53,9 @@ pub(super) async fn load(client: &Client, ids: &[NoteId]) -> Result<Vec<Stored>,
         let id = record.note_id()?;
         let known = stored.entry(id.clone()).or_insert(Stored { id, note: None, deleted: None });
         if record.is_of(row::DELETION) {
-            known.deleted = Some(record.stamp()?);
+            known.deleted = Some(record.provenance()?);
         } else {
-            known.note = Some((record.note()?, record.stamp()?));
+            known.note = Some((record.note()?, record.provenance()?));
         }
     }
     Ok(stored.into_values().collect())
@@ -93,6 +97,39 @@ pub(super) async fn rejections(
     }
     let found = in_range(client, range("rejection", log, first, last), usize::MAX).await?;
     found.into_iter().map(|mut record| record.rejection()).collect()
+}
+
+pub(super) async fn parked(
+    client: &Client,
+    log: LogId,
+    from: Sequence,
+    limit: usize,
+) -> Result<Vec<Parked>, StoreError> {
+    let end = Sequence::new(u64::MAX);
+    let found = in_range(client, range(row::PARKED, log, from, end), limit).await?;
+    found.into_iter().map(|mut record| record.parked()).collect()
+}
+
+pub(super) async fn recorded(
+    client: &Client,
+    log: LogId,
+    seq: Sequence,
+) -> Result<Recorded, StoreError> {
+    let ids = vec![row::parked_id(log, seq)?, row::rejection_id(log, seq)?];
+    if let Some(mut record) = by_ids(client, ids).await?.into_iter().next() {
+        return if record.is_of(row::PARKED) {
+            record.parked().map(Recorded::Parked)
+        } else {
+            record.rejection().map(|(_, rejection)| Recorded::Rejected(rejection))
+        };
+    }
+    let end = Sequence::new(u64::MAX);
+    for mut marker in in_range(client, range("marker", log, seq, end), OVERLAPPING).await? {
+        if let Some(version) = marker.version_given_by(seq)? {
+            return Ok(Recorded::Applied(Some(version)));
+        }
+    }
+    Ok(Recorded::Applied(None))
 }
 
 async fn in_range(

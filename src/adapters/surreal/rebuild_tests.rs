@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::{SurrealOptions, SurrealStore};
 use crate::domain::{LogId, Note, NoteId, Sequence, Version};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Sort, SortKey, StoreError, Write,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Provenance, Sort, SortKey, Stamp,
+    StoreError, Write,
 };
 
 fn database(path: &Path) -> SurrealOptions {
@@ -45,14 +46,14 @@ async fn put(store: &SurrealStore, number: u64, notes: &[Note]) {
         commit: number,
         horizon: Sequence::FIRST,
     };
-    let batch = Batch {
-        log: LogId::from_uuid(uuid::Uuid::from_u128(1)),
-        expected: (number > 1).then(|| at(number - 1)),
-        checkpoint: at(number),
-        marker: Marker { first: seq, last: seq },
-        writes: notes.iter().map(|note| Write::Put { note: note.clone(), seq }).collect(),
-        rejections: vec![],
+    let log = LogId::from_uuid(uuid::Uuid::from_u128(1));
+    let write = |note: &Note| Write::Put {
+        note: note.clone(),
+        provenance: Provenance::new(Stamp { log, seq }),
     };
+    let expected = (number > 1).then(|| at(number - 1));
+    let batch = Batch::new(log, expected, at(number), Marker { first: seq, last: seq });
+    let batch = Batch { writes: notes.iter().map(write).collect(), ..batch };
     store.commit(&batch).await.unwrap();
 }
 

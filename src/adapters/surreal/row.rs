@@ -10,10 +10,13 @@ use surrealdb::types::{
 
 use super::rank::rank;
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence, Version};
-use crate::ports::{Checkpoint, Marker, Stamp, StoreError};
+use crate::ports::{Checkpoint, Marker, Parked, Provenance, Stamp, StoreError};
 
 /// The table of deletions.
 pub(super) const DELETION: &str = "deletion";
+
+/// The table of parked commands.
+pub(super) const PARKED: &str = "parked";
 
 /// The record of a note.
 pub(super) fn note_id(id: &NoteId) -> RecordId {
@@ -45,9 +48,8 @@ pub(super) fn integer(number: u64) -> Result<i64, StoreError> {
     })
 }
 
-pub(super) fn note_row(note: &Note, stamp: Stamp) -> Result<Object, StoreError> {
-    let mut row = Object::new();
-    row.insert("id", note_id(&note.id));
+pub(super) fn note_row(note: &Note, provenance: &Provenance) -> Result<Object, StoreError> {
+    let mut row = stamped_id(note_id(&note.id), provenance.last)?;
     row.insert("title", note.title.clone());
     row.insert("content", note.content.clone());
     row.insert("author", note.author.clone());
@@ -57,20 +59,34 @@ pub(super) fn note_row(note: &Note, stamp: Stamp) -> Result<Object, StoreError> 
     row.insert("version", integer(note.version.get())?);
     row.insert("created_rank", rank(note.created_at, &note.id));
     row.insert("updated_rank", rank(note.updated_at, &note.id));
-    stamped(&mut row, stamp)?;
+    earlier(&mut row, provenance)?;
     Ok(row)
 }
 
-pub(super) fn deletion_row(id: &NoteId, stamp: Stamp) -> Result<Object, StoreError> {
+pub(super) fn deletion_row(id: &NoteId, provenance: &Provenance) -> Result<Object, StoreError> {
+    let mut row = stamped_id(deletion_id(id), provenance.last)?;
+    earlier(&mut row, provenance)?;
+    Ok(row)
+}
+
+/// A record id with the command that changed the record last.
+pub(super) fn stamped_id(id: RecordId, stamp: Stamp) -> Result<Object, StoreError> {
     let mut row = Object::new();
-    row.insert("id", deletion_id(id));
-    stamped(&mut row, stamp)?;
-    Ok(row)
-}
-
-fn stamped(row: &mut Object, stamp: Stamp) -> Result<(), StoreError> {
+    row.insert("id", id);
     row.insert("log", stamp.log.to_string());
     row.insert("seq", integer(stamp.seq.get())?);
+    Ok(row)
+}
+
+/// The commands of other logs. Most notes have none, and then no such fields.
+fn earlier(row: &mut Object, provenance: &Provenance) -> Result<(), StoreError> {
+    if provenance.earlier.is_empty() {
+        return Ok(());
+    }
+    let seqs = provenance.earlier.values().map(|seq| integer(seq.get()));
+    let logs = provenance.earlier.keys().map(LogId::to_string);
+    row.insert("earlier_logs", logs.collect::<Vec<String>>());
+    row.insert("earlier_seqs", seqs.collect::<Result<Vec<i64>, _>>()?);
     Ok(())
 }
 
@@ -84,8 +100,25 @@ pub(super) fn checkpoint_fields(checkpoint: &Checkpoint) -> Result<Object, Store
     Ok(row)
 }
 
-pub(super) fn marker_row(log: LogId, marker: Marker) -> Result<Object, StoreError> {
+/// A marker with the versions that its commands gave to their notes: one number
+/// per command, 0 for none.
+pub(super) fn marker_row(
+    log: LogId,
+    marker: Marker,
+    given: &[(Sequence, Version)],
+) -> Result<Object, StoreError> {
     let mut row = Object::new();
+    if !given.is_empty() {
+        let mut given = given.iter().peekable();
+        let mut versions = Vec::new();
+        let mut seq = marker.first;
+        while seq <= marker.last {
+            let version = given.next_if(|(of, _)| *of == seq).map(|(_, version)| version.get());
+            versions.push(integer(version.unwrap_or_default())?);
+            seq = seq.next();
+        }
+        row.insert("versions", versions);
+    }
     row.insert("id", RecordId::new("marker", place(log, integer(marker.last.get())?)));
     row.insert("first", integer(marker.first.get())?);
     Ok(row)
@@ -98,9 +131,29 @@ pub(super) fn rejection_row(
 ) -> Result<Object, StoreError> {
     let current = rejection.current().map(|version| integer(version.get())).transpose()?;
     let mut row = Object::new();
-    row.insert("id", RecordId::new("rejection", place(log, integer(seq.get())?)));
+    row.insert("id", rejection_id(log, seq)?);
     row.insert("code", rejection.code().to_owned());
     row.insert("current", current);
+    Ok(row)
+}
+
+/// The record of a parked command.
+pub(super) fn parked_id(log: LogId, seq: Sequence) -> Result<RecordId, StoreError> {
+    Ok(RecordId::new(PARKED, place(log, integer(seq.get())?)))
+}
+
+/// The record of a rejection.
+pub(super) fn rejection_id(log: LogId, seq: Sequence) -> Result<RecordId, StoreError> {
+    Ok(RecordId::new("rejection", place(log, integer(seq.get())?)))
+}
+
+pub(super) fn parked_row(log: LogId, parked: &Parked) -> Result<Object, StoreError> {
+    let mut row = Object::new();
+    row.insert("id", parked_id(log, parked.seq)?);
+    row.insert("note", parked.note.key().to_owned());
+    row.insert("attempts", i64::from(parked.attempts));
+    row.insert("reason", parked.reason.clone());
+    row.insert("since", Datetime::from(parked.since));
     Ok(row)
 }
 
@@ -153,9 +206,48 @@ impl Record {
         })
     }
 
-    pub(super) fn stamp(&mut self) -> Result<Stamp, StoreError> {
+    pub(super) fn provenance(&mut self) -> Result<Provenance, StoreError> {
         let log = self.text("log")?.parse().map_err(|_| self.bad("log"))?;
-        Ok(Stamp { log, seq: self.sequence("seq")? })
+        let last = Stamp { log, seq: self.sequence("seq")? };
+        if matches!(self.fields.get("earlier_logs"), None | Some(Value::None)) {
+            return Ok(Provenance::new(last));
+        }
+        let logs = self.texts("earlier_logs")?;
+        let seqs = self.counts("earlier_seqs")?;
+        if logs.len() != seqs.len() {
+            return Err(self.bad("earlier_seqs"));
+        }
+        let pairs = logs.iter().zip(seqs).map(|(log, seq)| {
+            let log = log.parse().map_err(|_| self.bad("earlier_logs"))?;
+            Ok((log, Sequence::new(seq)))
+        });
+        Ok(Provenance { last, earlier: pairs.collect::<Result<_, StoreError>>()? })
+    }
+
+    pub(super) fn parked(&mut self) -> Result<Parked, StoreError> {
+        let note = NoteId::from_key(self.text("note")?).map_err(|_| self.bad("note"))?;
+        let attempts = self.count("attempts")?;
+        Ok(Parked {
+            seq: self.place()?,
+            note,
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+            reason: self.text("reason")?,
+            since: self.time("since")?,
+        })
+    }
+
+    /// The version that a command gave to its note, as a marker remembers it.
+    pub(super) fn version_given_by(
+        &mut self,
+        seq: Sequence,
+    ) -> Result<Option<Version>, StoreError> {
+        if matches!(self.fields.get("versions"), None | Some(Value::None)) {
+            return Ok(None);
+        }
+        let first = self.sequence("first")?;
+        let versions = self.counts("versions")?;
+        let at = seq.get().checked_sub(first.get()).and_then(|at| usize::try_from(at).ok());
+        Ok(at.and_then(|at| versions.get(at)).and_then(|version| Version::new(*version)))
     }
 
     pub(super) fn checkpoint(&mut self) -> Result<Checkpoint, StoreError> {
@@ -216,14 +308,28 @@ impl Record {
     }
 
     fn texts(&mut self, field: &str) -> Result<Vec<String>, StoreError> {
+        self.list(field, |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    fn counts(&mut self, field: &str) -> Result<Vec<u64>, StoreError> {
+        self.list(field, |value| match value {
+            Value::Number(Number::Int(number)) => u64::try_from(number).ok(),
+            _ => None,
+        })
+    }
+
+    fn list<T>(
+        &mut self,
+        field: &str,
+        read: impl Fn(Value) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
         let Some(Value::Array(values)) = self.fields.remove(field) else {
             return Err(self.bad(field));
         };
-        let texts = values.into_iter().map(|value| match value {
-            Value::String(text) => Ok(text),
-            _ => Err(self.bad(field)),
-        });
-        texts.collect()
+        values.into_iter().map(|value| read(value).ok_or_else(|| self.bad(field))).collect()
     }
 
     fn time(&mut self, field: &str) -> Result<DateTime<Utc>, StoreError> {

@@ -48,12 +48,16 @@ DEFINE FIELD IF NOT EXISTS updated_at ON notes TYPE datetime;
 DEFINE FIELD IF NOT EXISTS version ON notes TYPE int;
 DEFINE FIELD IF NOT EXISTS log ON notes TYPE string;
 DEFINE FIELD IF NOT EXISTS seq ON notes TYPE int;
+DEFINE FIELD IF NOT EXISTS earlier_logs ON notes TYPE option<array<string>>;
+DEFINE FIELD IF NOT EXISTS earlier_seqs ON notes TYPE option<array<int>>;
 DEFINE FIELD IF NOT EXISTS created_rank ON notes TYPE string;
 DEFINE FIELD IF NOT EXISTS updated_rank ON notes TYPE string;
 
 DEFINE TABLE IF NOT EXISTS deletion SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS log ON deletion TYPE string;
 DEFINE FIELD IF NOT EXISTS seq ON deletion TYPE int;
+DEFINE FIELD IF NOT EXISTS earlier_logs ON deletion TYPE option<array<string>>;
+DEFINE FIELD IF NOT EXISTS earlier_seqs ON deletion TYPE option<array<int>>;
 
 DEFINE TABLE IF NOT EXISTS checkpoint SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS applied ON checkpoint TYPE int;
@@ -63,10 +67,17 @@ DEFINE FIELD IF NOT EXISTS horizon ON checkpoint TYPE int;
 
 DEFINE TABLE IF NOT EXISTS marker SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS first ON marker TYPE int;
+DEFINE FIELD IF NOT EXISTS versions ON marker TYPE option<array<int>>;
 
 DEFINE TABLE IF NOT EXISTS rejection SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS code ON rejection TYPE string;
 DEFINE FIELD IF NOT EXISTS current ON rejection TYPE option<int>;
+
+DEFINE TABLE IF NOT EXISTS parked SCHEMAFULL;
+DEFINE FIELD IF NOT EXISTS note ON parked TYPE string;
+DEFINE FIELD IF NOT EXISTS attempts ON parked TYPE int;
+DEFINE FIELD IF NOT EXISTS reason ON parked TYPE string;
+DEFINE FIELD IF NOT EXISTS since ON parked TYPE datetime;
 ";
 
 /// Defines what is missing, and changes nothing that is there.

@@ -15,8 +15,11 @@ pub(super) const COMMIT: &str = "
 BEGIN;
 LET $found = (SELECT applied, accepted_at, commits, horizon FROM ONLY $checkpoint);
 IF $found != $expected { THROW 'moved' };
+LET $now = (SELECT id, log, seq FROM $judged);
+IF $now != $judged_as { THROW 'changed' };
 INSERT INTO notes $created RETURN NONE;
 DELETE $removed RETURN NONE;
+DELETE $released RETURN NONE;
 FOR $row IN $rows { UPSERT $row.id CONTENT $row RETURN NONE };
 IF $old_horizon < $new_horizon {
     DELETE $forgotten_markers RETURN NONE;

@@ -17,7 +17,8 @@ use super::version::Verdict;
 use super::{SurrealOptions, commit, list, read, rebuild, schema};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, StoreError, Stored,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, Recorded,
+    StoreError, Stored,
 };
 
 /// How long connecting waits for another process to let go of the folder.
@@ -263,6 +264,21 @@ impl NoteStore for SurrealStore {
     ) -> Result<Vec<(Sequence, Rejection)>, StoreError> {
         let client = self.client()?;
         self.within("rejections", read::rejections(&client, log, first, last)).await
+    }
+
+    async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
+        let client = self.client()?;
+        self.within("recorded", read::recorded(&client, log, seq)).await
+    }
+
+    async fn parked(
+        &self,
+        log: LogId,
+        from: Sequence,
+        limit: usize,
+    ) -> Result<Vec<Parked>, StoreError> {
+        let client = self.client()?;
+        self.within("parked", read::parked(&client, log, from, limit)).await
     }
 
     /// Ends within [`SurrealOptions::rebuild_timeout`]. At the end the engine of

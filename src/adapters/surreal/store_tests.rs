@@ -29,14 +29,9 @@ fn batch(commit: u64) -> Batch {
         horizon: Sequence::FIRST,
     };
     let seq = Sequence::new(commit);
-    Batch {
-        log: LogId::from_uuid(uuid::Uuid::from_u128(1)),
-        expected: (commit > 1).then(|| at(commit - 1)),
-        checkpoint: at(commit),
-        marker: Marker { first: seq, last: seq },
-        writes: vec![],
-        rejections: vec![],
-    }
+    let log = LogId::from_uuid(uuid::Uuid::from_u128(1));
+    let expected = (commit > 1).then(|| at(commit - 1));
+    Batch::new(log, expected, at(commit), Marker { first: seq, last: seq })
 }
 
 #[test]

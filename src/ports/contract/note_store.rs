@@ -5,6 +5,7 @@
 
 pub(crate) mod commits;
 pub(crate) mod connections;
+pub(crate) mod instances;
 pub(crate) mod lists;
 pub(crate) mod repairs;
 
@@ -14,7 +15,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence, Version};
-use crate::ports::{Batch, Checkpoint, Marker, NoteStore, Stamp, Stored, Write};
+use crate::ports::{Batch, Checkpoint, Marker, NoteStore, Provenance, Stamp, Stored, Write};
 
 /// Makes a module of tests out of the suite. The expression makes a new
 /// [`Subject`] over an empty database for each.
@@ -55,6 +56,15 @@ macro_rules! note_store_contract {
                     a_place_outlives_its_note,
                     a_list_follows_changes,
                     tags_are_compared_exactly,
+                ],
+                instances: [
+                    notes_as_they_were_found_are_no_obstacle,
+                    a_note_that_another_log_changed_stops_the_batch,
+                    a_creation_that_was_judged_on_nothing_meets_another,
+                    of_two_logs_that_found_the_same_note_one_is_applied,
+                    what_other_logs_did_is_remembered,
+                    parked_commands_are_kept_until_they_are_released,
+                    what_became_of_a_command_is_recorded,
                 ],
                 repairs: [
                     markers_come_by_their_end,
@@ -135,11 +145,18 @@ impl<'a> Poster<'a> {
     fn batch(&self, changes: &[Change]) -> Batch {
         let first = self.next();
         let mut seq = first;
-        let (mut writes, mut rejections) = (Vec::new(), Vec::new());
+        let (mut writes, mut rejections, mut versions) = (Vec::new(), Vec::new(), Vec::new());
         for change in changes {
             match change.clone() {
-                Change::Put(note) => writes.push(Write::Put { note, seq }),
-                Change::Delete(id) => writes.push(Write::Delete { id, seq }),
+                Change::Put(note) => {
+                    versions.push((seq, note.version));
+                    let provenance = self.provenance(seq.get());
+                    writes.push(Write::Put { note, provenance });
+                }
+                Change::Delete(id) => {
+                    let provenance = self.provenance(seq.get());
+                    writes.push(Write::Delete { id, provenance });
+                }
                 Change::Reject(rejection) => rejections.push((seq, rejection)),
             }
             seq = seq.next();
@@ -152,7 +169,8 @@ impl<'a> Poster<'a> {
             horizon: self.at.map_or(Sequence::FIRST, |at| at.horizon),
         };
         let marker = Marker { first, last };
-        Batch { log: self.log, expected: self.at, checkpoint, marker, writes, rejections }
+        let batch = Batch::new(self.log, self.at, checkpoint, marker);
+        Batch { writes, rejections, versions, ..batch }
     }
 
     async fn post(&mut self, changes: &[Change]) -> Batch {
@@ -165,8 +183,8 @@ impl<'a> Poster<'a> {
         batch
     }
 
-    fn stamp(&self, seq: u64) -> Stamp {
-        Stamp { log: self.log, seq: Sequence::new(seq) }
+    fn provenance(&self, seq: u64) -> Provenance {
+        Provenance::new(Stamp { log: self.log, seq: Sequence::new(seq) })
     }
 }
 

@@ -67,6 +67,7 @@ async fn health_tells_of_the_database_and_the_queue() {
     let queue = json!({
         "commands": 0,
         "max_commands": 100_000,
+        "parked": 0,
         "bytes": 0,
         "max_bytes": 256 * 1024 * 1024,
     });

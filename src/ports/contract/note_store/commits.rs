@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Change, Poster, Subject, id, known, note, put, time};
 use crate::domain::{Note, Rejection, Sequence, Version};
-use crate::ports::{Batch, Checkpoint, NoteStore, Stamp, StoreError, Stored};
+use crate::ports::{Batch, Checkpoint, NoteStore, Provenance, Stamp, StoreError, Stored};
 
 fn versioned(key: &str, version: u64, tags: &[&str]) -> Note {
     Note {
@@ -27,8 +27,8 @@ pub(crate) async fn a_batch_leaves_all_it_holds(subject: Subject) {
     let rejections = store.rejections(poster.log, Sequence::ZERO, batch.marker.last).await;
     assert_eq!(rejections.unwrap(), batch.rejections);
     assert_eq!(store.get(&id("a")).await.unwrap(), Some(note("a")));
-    let a = Stored { id: id("a"), note: Some((note("a"), poster.stamp(1))), deleted: None };
-    let b = Stored { id: id("b"), note: None, deleted: Some(poster.stamp(3)) };
+    let a = Stored { id: id("a"), note: Some((note("a"), poster.provenance(1))), deleted: None };
+    let b = Stored { id: id("b"), note: None, deleted: Some(poster.provenance(3)) };
     assert_eq!(known(store, "a").await, Some(a));
     assert_eq!(known(store, "b").await, Some(b));
 }
@@ -107,7 +107,7 @@ pub(crate) async fn a_note_is_replaced_as_a_whole(subject: Subject) {
     };
     poster.post(&[put(&replaced)]).await;
     let stored = known(store, "a").await.unwrap();
-    assert_eq!(stored.note, Some((replaced, poster.stamp(2))));
+    assert_eq!(stored.note, Some((replaced, poster.provenance(2))));
 }
 
 pub(crate) async fn a_put_does_not_depend_on_what_was_there(subject: Subject) {
@@ -121,7 +121,7 @@ pub(crate) async fn a_put_does_not_depend_on_what_was_there(subject: Subject) {
     poster.post(&again.each_ref().map(put)).await;
     for (note, seq) in again.iter().zip(3..) {
         let stored = known(store, note.id.key()).await.unwrap();
-        assert_eq!(stored.note, Some((note.clone(), poster.stamp(seq))));
+        assert_eq!(stored.note, Some((note.clone(), poster.provenance(seq))));
     }
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn deletions_are_remembered_beside_the_note(subject: Subject) {
     let store = subject.connected().await;
     let mut poster = Poster::new(store, 1);
     let log = poster.log;
-    let deleted = |seq| Some(Stamp { log, seq: Sequence::new(seq) });
+    let deleted = |seq| Some(Provenance::new(Stamp { log, seq: Sequence::new(seq) }));
     poster.post(&[put(&note("a"))]).await;
     poster.post(&[Change::Delete(id("a"))]).await;
     assert_eq!(store.get(&id("a")).await.unwrap(), None);
@@ -137,7 +137,7 @@ pub(crate) async fn deletions_are_remembered_beside_the_note(subject: Subject) {
     assert_eq!(known(store, "a").await, Some(gone));
     poster.post(&[put(&note("a"))]).await;
     let again =
-        Stored { id: id("a"), note: Some((note("a"), poster.stamp(3))), deleted: deleted(2) };
+        Stored { id: id("a"), note: Some((note("a"), poster.provenance(3))), deleted: deleted(2) };
     assert_eq!(known(store, "a").await, Some(again));
     poster.post(&[Change::Delete(id("a"))]).await;
     let gone = Stored { id: id("a"), note: None, deleted: deleted(4) };
@@ -155,7 +155,7 @@ pub(crate) async fn a_repair_may_be_repeated(subject: Subject) {
         let checkpoint = Checkpoint { commit: at.commit + 1, ..at };
         poster.commit(Batch { expected: poster.at, checkpoint, ..lost.clone() }).await;
         assert_eq!(store.get(&id("a")).await.unwrap(), Some(note("a")));
-        assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.stamp(4)));
+        assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.provenance(4)));
         let markers = store.markers(poster.log, lost.marker.last, 9).await.unwrap();
         assert_eq!(markers, [lost.marker]);
         let rejections = store.rejections(poster.log, Sequence::ZERO, lost.marker.last).await;
@@ -178,8 +178,8 @@ pub(crate) async fn logs_do_not_see_each_other(subject: Subject) {
         let all = store.rejections(poster.log, Sequence::ZERO, Sequence::new(u64::MAX)).await;
         assert_eq!(all.unwrap(), [(Sequence::new(2), Rejection::NotFound)]);
     }
-    assert_eq!(known(store, "b").await.unwrap().deleted, Some(posters[0].stamp(3)));
-    assert_eq!(known(store, "c").await.unwrap().note.unwrap().1, posters[2].stamp(1));
+    assert_eq!(known(store, "b").await.unwrap().deleted, Some(posters[0].provenance(3)));
+    assert_eq!(known(store, "c").await.unwrap().note.unwrap().1, posters[2].provenance(1));
 }
 
 pub(crate) async fn unknown_ids_are_left_out(subject: Subject) {

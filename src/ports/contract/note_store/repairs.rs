@@ -87,13 +87,13 @@ pub(crate) async fn the_horizon_forgets_what_it_passes(subject: Subject) {
     for key in ["a", "b", "c"] {
         poster.post(&[Change::Delete(id(key))]).await;
     }
-    assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.stamp(5)));
+    assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.provenance(5)));
     poster.commit(with_horizon(poster.batch(&[REFUSED]), 5)).await;
     let left = [marker(5, 5), marker(6, 6), marker(7, 7)];
     assert_eq!(store.markers(log, seq(0), 10).await.unwrap(), left);
     assert_eq!(known(store, "a").await, None);
-    assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.stamp(5)));
-    assert_eq!(known(store, "c").await.unwrap().deleted, Some(poster.stamp(6)));
+    assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.provenance(5)));
+    assert_eq!(known(store, "c").await.unwrap().deleted, Some(poster.provenance(6)));
     // It stays where it is: nothing more is forgotten.
     poster.post(&[REFUSED]).await;
     assert_eq!(store.markers(log, seq(0), 10).await.unwrap().len(), 4);
@@ -114,6 +114,6 @@ pub(crate) async fn the_horizon_of_a_log_is_its_own(subject: Subject) {
     poster.commit(with_horizon(poster.batch(&[REFUSED]), 4)).await;
     assert_eq!(store.markers(poster.log, seq(0), 10).await.unwrap(), [marker(4, 4)]);
     assert_eq!(store.markers(other.log, seq(0), 10).await.unwrap(), [marker(1, 2)]);
-    assert_eq!(known(store, "b").await.unwrap().deleted, Some(other.stamp(2)));
+    assert_eq!(known(store, "b").await.unwrap().deleted, Some(other.provenance(2)));
     assert_eq!(known(store, "c").await, None);
 }

@@ -1,0 +1,122 @@
+//! What submitters and the applier share, and what both of the applier's ways
+//! into the database, applying and healing, have in common.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::availability::Availability;
+use super::judge::{Judged, judge, notes_of, parked_command};
+use super::parking::ParkedCommands;
+use super::pending::Pending;
+use super::{Options, Ports};
+use crate::domain::{Entry, LogId, Sequence};
+use crate::ports::{Batch, Checkpoint, LogError, Marker, Parked, ReadLimit, StoreError};
+
+/// How often a transaction that met another one is made anew at once, before the
+/// applier backs off.
+const MOST_CONTENTIONS: u32 = 16;
+
+/// The longest pause before the next of these attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// What [`super::Daybook`] and [`super::Applier`] share.
+pub(super) struct Desk {
+    pub(super) ports: Ports,
+    pub(super) options: Options,
+    pub(super) pending: Pending,
+    pub(super) availability: Availability,
+    parked: Mutex<ParkedCommands>,
+    /// Wakes the applier when the probe finds the database gone.
+    pub(super) lost: Notify,
+}
+
+impl Desk {
+    pub(super) fn new(ports: Ports, options: Options) -> Self {
+        Self {
+            pending: Pending::new(ports.log.positions().last),
+            availability: Availability::new(options.unavailable_after),
+            parked: Mutex::default(),
+            lost: Notify::new(),
+            ports,
+            options,
+        }
+    }
+
+    pub(super) fn parked(&self) -> MutexGuard<'_, ParkedCommands> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commands from the log, at most so many and no more than a batch holds.
+    pub(super) async fn read(
+        &self,
+        from: Sequence,
+        max_commands: usize,
+    ) -> Result<Vec<Entry>, LogError> {
+        let max_bytes = self.options.batch.max_bytes;
+        self.ports.log.read(from, ReadLimit { max_commands, max_bytes }).await
+    }
+
+    /// Judges commands against the notes as the database has them.
+    pub(super) async fn judge(&self, entries: &[Entry]) -> Result<Judged, StoreError> {
+        let stored = self.ports.store.load(&notes_of(entries)).await?;
+        let now = self.ports.clock.now();
+        Ok(judge(self.ports.log.id(), entries, stored, &self.parked(), now))
+    }
+
+    /// Commits a batch, and remembers what is parked after it.
+    pub(super) async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.ports.store.commit(batch).await?;
+        self.committed(batch);
+        Ok(())
+    }
+
+    /// A batch was committed.
+    pub(super) fn committed(&self, batch: &Batch) {
+        for parked in batch.parked.iter().filter(|parked| parked.attempts > 0) {
+            let Parked { seq, note, attempts, reason, .. } = parked;
+            tracing::error!(
+                %seq, %note, attempts, reason,
+                "a command cannot be applied and is parked; others go on"
+            );
+        }
+        self.parked().committed(batch);
+    }
+
+    /// A command that the database refused so often, to be parked.
+    pub(super) fn parked_now(&self, entry: &Entry, attempts: u32, error: &StoreError) -> Parked {
+        parked_command(entry, attempts, error.to_string(), self.ports.clock.now())
+    }
+}
+
+/// The transaction that parks one command, and moves the checkpoint as told.
+pub(super) fn parking(
+    log: LogId,
+    expected: Option<Checkpoint>,
+    checkpoint: Checkpoint,
+    parked: Parked,
+) -> Batch {
+    let marker = Marker { first: parked.seq, last: parked.seq };
+    Batch { parked: vec![parked], ..Batch::new(log, expected, checkpoint, marker) }
+}
+
+/// How often a transaction has met another one that was quicker.
+#[derive(Debug, Default)]
+pub(super) struct Contention {
+    met: u32,
+}
+
+impl Contention {
+    /// Whether to load and judge anew at once because of that error. Waits a
+    /// moment, so that two instances do not go on in step.
+    pub(super) async fn goes_on(&mut self, error: &StoreError) -> bool {
+        if !error.is_contention() || self.met == MOST_CONTENTIONS {
+            return false;
+        }
+        self.met += 1;
+        sleep(LONGEST_PAUSE.mul_f32(fastrand::f32())).await;
+        true
+    }
+}

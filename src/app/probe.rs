@@ -1,0 +1,67 @@
+//! Watching the database from aside, while the applier may be stuck in a call.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::desk::Desk;
+
+/// Asks the database for a sign of life as often as [`super::Options`] says, for
+/// as long as it is polled. When there is none, the service is no longer Healthy
+/// and the applier is woken.
+pub(super) async fn watch(desk: &Desk) {
+    let interval = desk.options.probe_interval;
+    loop {
+        sleep(interval).await;
+        if desk.availability.is_attached() {
+            probe(desk, interval).await;
+        }
+    }
+}
+
+async fn probe(desk: &Desk, patience: Duration) {
+    let started = Instant::now();
+    let answer = timeout(patience, desk.ports.store.ping()).await;
+    let now = desk.ports.clock.now();
+    let code = match answer {
+        Ok(Ok(())) => return desk.availability.answered(now, started.elapsed()),
+        Ok(Err(error)) => {
+            tracing::warn!(code = error.code(), %error, "the database did not answer a probe");
+            error.code()
+        }
+        Err(_) => {
+            tracing::warn!(?patience, "the database did not answer a probe in time");
+            "timeout"
+        }
+    };
+    desk.availability.silent(now, format!("the database does not answer: {code}"));
+    desk.lost.notify_one();
+}
+
+/// Whether a wait for the database may end early, since it is back.
+///
+/// A database that was seen to be away and answers again is worth one attempt,
+/// whatever the backoff says; one that answers while connecting fails is not.
+#[derive(Debug, Default)]
+pub(super) struct Return {
+    seen_away: bool,
+}
+
+impl Return {
+    /// The connection was lost, or could not be made.
+    pub(super) fn went_away(&mut self) {
+        self.seen_away = true;
+    }
+
+    /// Waits until the database is back.
+    pub(super) async fn awaited(&mut self, desk: &Desk) {
+        loop {
+            if !desk.ports.store.is_reachable().await {
+                self.seen_away = true;
+            } else if std::mem::take(&mut self.seen_away) {
+                return;
+            }
+            sleep(desk.options.return_interval).await;
+        }
+    }
+}

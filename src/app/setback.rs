@@ -1,0 +1,52 @@
+//! What the applier does when it cannot go on.
+
+use std::time::Duration;
+
+use super::attach::Failure;
+use super::{Applier, ApplierError};
+use crate::ports::{Measurement, StoreError};
+
+impl Applier {
+    /// Says what is in the way and when to try again.
+    pub(super) fn blocked(&mut self, failure: &Failure) -> Result<Duration, ApplierError> {
+        let retry_after = self.backoff.next_delay().min(self.patience(failure)?);
+        tracing::warn!(reason = %failure, ?retry_after, "commands cannot be applied at the moment");
+        self.lost(failure, retry_after);
+        Ok(retry_after)
+    }
+
+    /// The next step has to bring log and database together again.
+    pub(super) fn lost(&mut self, failure: &Failure, retry_after: Duration) {
+        self.cursor = None;
+        if let Failure::Store(error) = failure {
+            self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
+            if !error.is_an_answer() {
+                self.connected = None;
+                self.returned.went_away();
+            }
+        }
+        let (availability, reason) = (&self.desk.availability, failure.public_reason());
+        if failure.is_transient() {
+            availability.down(self.desk.ports.clock.now(), reason, retry_after);
+        } else {
+            availability.barred(reason, retry_after);
+        }
+    }
+
+    /// How long to wait at the most before the database must be reached.
+    fn patience(&self, failure: &Failure) -> Result<Duration, ApplierError> {
+        let Failure::Store(error) = failure else { return Ok(Duration::MAX) };
+        if self.reached {
+            return Ok(Duration::MAX);
+        }
+        let reason = error.to_string();
+        if matches!(error, StoreError::UnsupportedVersion { .. } | StoreError::Misconfigured(_)) {
+            return Err(ApplierError::Unusable { reason });
+        }
+        let waited = self.started.elapsed();
+        match self.desk.options.startup_max_wait.checked_sub(waited) {
+            None | Some(Duration::ZERO) => Err(ApplierError::NeverReached { waited, reason }),
+            Some(left) => Ok(left),
+        }
+    }
+}

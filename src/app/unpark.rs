@@ -1,0 +1,107 @@
+//! One more attempt for every parked command.
+
+use super::attach::Failure;
+use super::desk::{Contention, Desk, parking};
+use super::judge::judge;
+use super::parking::ParkedCommands;
+use crate::domain::{Entry, NoteId, Sequence};
+use crate::ports::{Checkpoint, Marker, Parked, StoreError};
+
+/// How many parked commands are asked for at once.
+const PARKED_PER_READ: usize = 1024;
+
+/// Learns from the database which commands are parked.
+pub(super) async fn learn_parked(desk: &Desk) -> Result<(), StoreError> {
+    let mut known = ParkedCommands::default();
+    let mut from = Sequence::ZERO;
+    loop {
+        let log = desk.ports.log.id();
+        let page = desk.ports.store.parked(log, from, PARKED_PER_READ).await?;
+        let last_page = page.len() < PARKED_PER_READ;
+        for parked in page {
+            from = parked.seq.next();
+            known.insert(parked);
+        }
+        if last_page {
+            break;
+        }
+    }
+    *desk.parked() = known;
+    Ok(())
+}
+
+/// Attempts the parked commands of each note in order, up to the first that is
+/// still refused. Returns the checkpoint after that.
+pub(super) async fn retry_parked(
+    desk: &Desk,
+    mut checkpoint: Checkpoint,
+) -> Result<Checkpoint, Failure> {
+    let notes = desk.parked().notes();
+    for note in notes {
+        let commands = desk.parked().of_note(&note);
+        for seq in commands {
+            let Some(entry) = retained(desk, seq).await? else { break };
+            let released;
+            (checkpoint, released) = retry(desk, checkpoint, &note, &entry).await?;
+            if !released {
+                break;
+            }
+        }
+    }
+    Ok(checkpoint)
+}
+
+/// The command, if the log still has it.
+async fn retained(desk: &Desk, seq: Sequence) -> Result<Option<Entry>, Failure> {
+    if seq < desk.ports.log.positions().first {
+        tracing::error!(%seq, "a parked command is no longer retained by the log");
+        return Ok(None);
+    }
+    Ok(desk.read(seq, 1).await?.into_iter().next())
+}
+
+/// Attempts one command. Tells whether it is no longer parked.
+async fn retry(
+    desk: &Desk,
+    checkpoint: Checkpoint,
+    note: &NoteId,
+    entry: &Entry,
+) -> Result<(Checkpoint, bool), Failure> {
+    let log = desk.ports.log.id();
+    let (seq, expected) = (entry.seq(), Some(checkpoint));
+    let moved = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+    let mut contention = Contention::default();
+    loop {
+        let attempt = async {
+            let stored = desk.ports.store.load(std::slice::from_ref(note)).await?;
+            let (none, now) = (ParkedCommands::default(), desk.ports.clock.now());
+            let judged = judge(log, std::slice::from_ref(entry), stored, &none, now);
+            let marker = Marker { first: seq, last: seq };
+            let mut batch = judged.batch(log, expected, moved, marker);
+            batch.released.push(seq);
+            desk.commit(&batch).await
+        };
+        match attempt.await {
+            Ok(()) => {
+                tracing::info!(%seq, %note, "a parked command was applied");
+                return Ok((moved, true));
+            }
+            Err(error) if contention.goes_on(&error).await => {}
+            Err(error) if error.is_poison() => {
+                let parked = still_parked(desk, seq, &error);
+                let Some(parked) = parked else { return Ok((checkpoint, false)) };
+                desk.commit(&parking(log, expected, moved, parked)).await?;
+                return Ok((moved, false));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The record of a parked command after one more refusal.
+fn still_parked(desk: &Desk, seq: Sequence, error: &StoreError) -> Option<Parked> {
+    let parked = desk.parked();
+    let known = parked.get(seq)?;
+    let attempts = known.attempts.saturating_add(1);
+    Some(Parked { attempts, reason: error.to_string(), ..known.clone() })
+}
