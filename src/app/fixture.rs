@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::faulty_store::FaultyStore;
 use super::*;
 use crate::adapters::memory::{
     ManualClock, MemoryLog, MemoryMetrics, MemoryStore, SequentialNoteIds,
@@ -21,6 +22,8 @@ const KEYS: [&str; 9] = ["a", "b", "c", "d", "e", "n0", "n1", "n2", "z"];
 pub(super) struct Fixture {
     pub(super) log: Arc<MemoryLog>,
     pub(super) store: Arc<MemoryStore>,
+    /// What the service sees of the store.
+    pub(super) faults: Arc<FaultyStore>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) metrics: Arc<MemoryMetrics>,
     pub(super) options: Options,
@@ -46,20 +49,45 @@ impl Fixture {
         options: Options,
     ) -> Self {
         let metrics = Arc::new(MemoryMetrics::default());
+        let faults = Arc::new(FaultyStore::new(store.clone()));
+        Self::behind(faults, log, store, clock, metrics, options)
+    }
+
+    fn behind(
+        faults: Arc<FaultyStore>,
+        log: Arc<MemoryLog>,
+        store: Arc<MemoryStore>,
+        clock: Arc<ManualClock>,
+        metrics: Arc<MemoryMetrics>,
+        options: Options,
+    ) -> Self {
         let ports = Ports {
             log: log.clone(),
-            store: store.clone(),
+            store: faults.clone(),
             clock: clock.clone(),
             note_ids: Arc::new(SequentialNoteIds::default()),
             metrics: metrics.clone(),
         };
         let (daybook, applier) = Daybook::new(ports, options);
-        Self { log, store, clock, metrics, options, daybook: Arc::new(daybook), applier }
+        Self { log, store, faults, clock, metrics, options, daybook: Arc::new(daybook), applier }
     }
 
     /// The service after a restart of its process.
     pub(super) fn restarted(self) -> Self {
         Self::on(self.log, self.store, self.clock, self.options)
+    }
+
+    /// The service after a restart of its process, with the faults that were
+    /// planned and the commits that are still on their way.
+    pub(super) fn restarted_among_faults(self) -> Self {
+        let metrics = Arc::default();
+        Self::behind(self.faults, self.log, self.store, self.clock, metrics, self.options)
+    }
+
+    /// Another instance with a log of its own on the same database.
+    pub(super) fn beside(&self, log: MemoryLog) -> Self {
+        let store = Arc::new(self.store.another());
+        Self::on(Arc::new(log), store, self.clock.clone(), self.options)
     }
 
     /// The service started with another log in front of the same database.

@@ -36,10 +36,18 @@ mod applier_tests;
 #[cfg(test)]
 mod availability_tests;
 #[cfg(test)]
+mod faulty_store;
+#[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod heal_model_tests;
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod instances_tests;
+#[cfg(test)]
+mod outage_model_tests;
+#[cfg(test)]
+mod parking_tests;
 #[cfg(test)]
 mod submit_tests;

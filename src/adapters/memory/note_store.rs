@@ -1,7 +1,7 @@
 //! A database in memory that can be told to fail and to forget.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -15,7 +15,9 @@ use crate::ports::{
 /// A store that lives as long as the process.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// Which connection this is; it counts until the database breaks them all.
+    connection: Mutex<Option<u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -24,7 +26,8 @@ struct State {
     /// Every transaction in the order of its commit, so that any batch can be
     /// taken out again; `None` unless the store was made for that.
     journal: Option<Vec<Transaction>>,
-    connected: bool,
+    /// How often every connection was broken.
+    breaks: u64,
     outage: bool,
     crashed: bool,
     next_commit: Option<CommitFault>,
@@ -53,14 +56,21 @@ impl MemoryStore {
     /// An empty store that remembers every batch, for [`crash`](Self::crash).
     #[must_use]
     pub fn journaled() -> Self {
-        Self { state: Mutex::new(State { journal: Some(Vec::new()), ..State::default() }) }
+        let state = State { journal: Some(Vec::new()), ..State::default() };
+        Self { state: Arc::new(Mutex::new(state)), ..Self::default() }
+    }
+
+    /// Another client of the same database, not connected.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { state: Arc::clone(&self.state), ..Self::default() }
     }
 
     /// Lets every call fail, or no longer.
     pub fn set_outage(&self, outage: bool) {
         let mut state = self.lock();
         state.outage = outage;
-        state.connected &= !outage;
+        state.breaks += u64::from(outage);
     }
 
     /// Lets the next commit fail.
@@ -87,7 +97,7 @@ impl MemoryStore {
     /// to take out and loses nothing.
     pub fn crash(&self, mut survives: impl FnMut(usize) -> bool) {
         let mut state = self.lock();
-        state.connected = false;
+        state.breaks += 1;
         state.crashed = true;
         let Some(journal) = state.journal.take() else { return };
         let mut index = 0;
@@ -134,9 +144,14 @@ impl MemoryStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn connection(&self) -> MutexGuard<'_, Option<u64>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn connected(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        let connection = *self.connection();
         let state = self.lock();
-        if state.connected { Ok(state) } else { Err(StoreError::NotConnected) }
+        if connection == Some(state.breaks) { Ok(state) } else { Err(StoreError::NotConnected) }
     }
 }
 
@@ -160,11 +175,12 @@ fn broken() -> StoreError {
 #[async_trait]
 impl NoteStore for MemoryStore {
     async fn connect(&self) -> Result<Continuity, StoreError> {
-        let mut state = self.lock();
+        let mut connection = self.connection();
+        let state = self.lock();
         if state.outage {
             return Err(broken());
         }
-        state.connected = true;
+        *connection = Some(state.breaks);
         Ok(if state.crashed { Continuity::Suspect } else { Continuity::Intact })
     }
 
@@ -202,7 +218,7 @@ impl NoteStore for MemoryStore {
         let mut state = self.connected()?;
         let fault = state.next_commit.take();
         if fault == Some(CommitFault::Before) {
-            state.connected = false;
+            state.breaks += 1;
             return Err(broken());
         }
         if state.tables.checkpoints.get(&batch.log) != batch.expected.as_ref() {
@@ -219,7 +235,7 @@ impl NoteStore for MemoryStore {
         let transaction = state.tables.transaction(batch);
         state.perform(transaction);
         if fault == Some(CommitFault::After) {
-            state.connected = false;
+            state.breaks += 1;
             return Err(broken());
         }
         Ok(())
@@ -277,8 +293,8 @@ impl NoteStore for MemoryStore {
     }
 
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
+        *self.connection() = None;
         let mut state = self.lock();
-        state.connected = false;
         state.crashed = continuity == Continuity::Suspect;
         Ok(())
     }
