@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Outcome;
 use super::attach::{Cursor, Failure, check_history, resume};
 use super::backoff::Backoff;
+use super::index_backlog::index_backlog;
 use super::judge::{judge, notes_of, outcome_name};
 use super::submit::{Desk, waiting};
 use crate::domain::{Entry, Position, Sequence};
@@ -110,6 +112,10 @@ impl Applier {
         mut self,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Continuity, ApplierError> {
+        // Beside the loop: the database may not be reached for long.
+        let mut beside = JoinSet::new();
+        let desk = Arc::clone(&self.desk);
+        beside.spawn(async move { index_backlog(&desk).await });
         loop {
             if *stop.borrow() || stop.has_changed().is_err() {
                 return Ok(self.vouches());

@@ -46,15 +46,14 @@ impl Fixture {
         options: Options,
     ) -> Self {
         let metrics = Arc::new(MemoryMetrics::default());
-        let ports = Ports {
-            log: log.clone(),
-            store: store.clone(),
-            clock: clock.clone(),
-            note_ids: Arc::new(SequentialNoteIds::default()),
-            metrics: metrics.clone(),
-        };
+        let ports = ports(&log, &store, &clock, &metrics);
         let (daybook, applier) = Daybook::new(ports, options);
         Self { log, store, clock, metrics, options, daybook: Arc::new(daybook), applier }
+    }
+
+    /// What the service works with.
+    pub(super) fn ports(&self) -> Ports {
+        ports(&self.log, &self.store, &self.clock, &self.metrics)
     }
 
     /// The service after a restart of its process.
@@ -161,6 +160,21 @@ impl Fixture {
             folded.rejections.into_iter().map(|(seq, _, rejection)| (seq, rejection)).collect();
         assert_eq!(self.rejections().await, rejections);
         self.assert_lists().await;
+    }
+}
+
+fn ports(
+    log: &Arc<MemoryLog>,
+    store: &Arc<MemoryStore>,
+    clock: &Arc<ManualClock>,
+    metrics: &Arc<MemoryMetrics>,
+) -> Ports {
+    Ports {
+        log: log.clone(),
+        store: store.clone(),
+        clock: clock.clone(),
+        note_ids: Arc::new(SequentialNoteIds::default()),
+        metrics: metrics.clone(),
     }
 }
 

@@ -11,10 +11,14 @@ mod backoff;
 mod daybook;
 mod heal;
 mod health;
+mod index_backlog;
 mod judge;
+mod last_known;
 mod options;
 mod outcome;
+mod overlay;
 mod pending;
+mod reading;
 mod submit;
 
 pub use applier::{Applier, ApplierError, Step};
@@ -22,7 +26,9 @@ pub use attach::Mismatch;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
-pub use outcome::{CommandState, Outcome, ReadError, SubmitError, Submitted, WriteRequest};
+pub use outcome::{
+    CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
+};
 
 #[cfg(test)]
 mod applier_tests;
@@ -34,5 +40,9 @@ mod fixture;
 mod heal_model_tests;
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod overlay_tests;
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod submit_tests;

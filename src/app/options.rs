@@ -37,6 +37,11 @@ pub struct Options {
     pub startup_max_wait: Duration,
     /// How often an idle service asks the database for a sign of life.
     pub probe_interval: Duration,
+    /// How many bytes of notes are remembered for reads while the database is
+    /// away; 0 remembers none.
+    pub cache_max_bytes: u64,
+    /// How old a note may be that is shown as it was last known.
+    pub cache_ttl: Duration,
 }
 
 impl Default for Options {
@@ -48,6 +53,8 @@ impl Default for Options {
             unavailable_after: Some(Duration::from_secs(30)),
             startup_max_wait: Duration::from_secs(600),
             probe_interval: Duration::from_secs(5),
+            cache_max_bytes: 64 << 20,
+            cache_ttl: Duration::from_secs(600),
         }
     }
 }
