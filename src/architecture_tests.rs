@@ -30,10 +30,11 @@ const LAYERS: [Layer; 3] = [
     },
     Layer {
         folder: "src/app",
-        // The last line makes the waits between attempts to connect.
+        // The last line makes the waits between attempts to connect, and bounds
+        // what is remembered of notes.
         may_use: "std serde chrono uuid thiserror async_trait tracing tokio::sync tokio::time \
                   tokio::task tokio::spawn tokio::select crate::domain crate::ports crate::app \
-                  backon fastrand",
+                  backon fastrand moka",
         tests_may_use: None,
     },
 ];

@@ -220,6 +220,8 @@ fn app_options(settings: &Settings) -> Options {
         heal_window_bytes: settings.heal_window.get(),
         unavailable_after: settings.db_unavailable_timeout.get(),
         startup_max_wait: settings.startup_max_wait.get(),
+        cache_max_bytes: settings.cache_max_bytes.get(),
+        cache_ttl: settings.cache_ttl.get(),
         ..Options::default()
     }
 }

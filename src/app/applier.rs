@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::Outcome;
 use super::attach::{Cursor, Failure, check_history, resume};
 use super::backoff::Backoff;
 use super::desk::{Contention, Desk, parking};
+use super::index_backlog::index_backlog;
 use super::judge::outcome_name;
 use super::parking::{Narrowing, Refused};
 use super::probe::{self, Return};
@@ -88,6 +90,10 @@ impl Applier {
     /// # Errors
     /// [`ApplierError`] when the database cannot be reached or used at all.
     pub async fn run(mut self, stop: watch::Receiver<bool>) -> Result<Continuity, ApplierError> {
+        // Beside the loop: the database may not be reached for long.
+        let mut beside = JoinSet::new();
+        let desk = Arc::clone(&self.desk);
+        beside.spawn(async move { index_backlog(&desk).await });
         let desk = Arc::clone(&self.desk);
         tokio::select! {
             biased;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{DatabaseHealth, State};
@@ -16,6 +17,8 @@ const LOG_FAILURE_STANDS: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Availability {
     inner: Mutex<Inner>,
+    /// For who waits for the database to go away.
+    is_up: watch::Sender<bool>,
     /// How long writes are accepted while the database is away.
     unavailable_after: Option<Duration>,
 }
@@ -66,7 +69,7 @@ impl Availability {
             database: DatabaseHealth::default(),
             announced: State::Starting.name(),
         };
-        Self { inner: Mutex::new(inner), unavailable_after }
+        Self { inner: Mutex::new(inner), is_up: watch::Sender::new(false), unavailable_after }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -149,8 +152,13 @@ impl Availability {
 
     /// Whether reads can be answered by the database.
     pub(super) fn is_up(&self) -> bool {
-        let inner = self.lock();
-        matches!(inner.connection, Connection::Up) && inner.silence.is_none()
+        self.lock().is_up()
+    }
+
+    /// Waits until reads cannot be answered by the database.
+    pub(super) async fn away(&self) {
+        // The sender lives as long as `self`, so this cannot end early.
+        drop(self.is_up.subscribe().wait_for(|is_up| !is_up).await);
     }
 
     /// Whether writes are accepted. A failing log is not a reason to refuse
@@ -216,6 +224,8 @@ impl Availability {
 
     /// Logs a change of state, once.
     fn announce(&self, inner: &mut Inner) {
+        let is_up = inner.is_up();
+        self.is_up.send_if_modified(|was| std::mem::replace(was, is_up) != is_up);
         let state = self.state_of(inner);
         if inner.announced == state.name() {
             return;
@@ -226,5 +236,11 @@ impl Availability {
             Some(reason) => tracing::warn!(from, to, reason, "the service changed its state"),
             None => tracing::info!(from, to, "the service changed its state"),
         }
+    }
+}
+
+impl Inner {
+    fn is_up(&self) -> bool {
+        matches!(self.connection, Connection::Up) && self.silence.is_none()
     }
 }

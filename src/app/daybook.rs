@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::desk::Desk;
+use super::reading::{failed, get, unavailable};
 use super::submit::{submit, waiting};
 use super::{
-    Applier, CommandState, Health, Options, Ports, QueueHealth, ReadError, State, SubmitError,
-    Submitted, WriteRequest,
+    Applier, CommandState, Health, Options, Ports, QueueHealth, ReadError, ReadNote, State,
+    SubmitError, Submitted, WriteRequest,
 };
-use crate::domain::{CommandId, Note, NoteId};
+use crate::domain::{CommandId, NoteId};
 use crate::ports::{NoteQuery, Page, Recorded, StoreError};
 
 /// Everything that can be asked of the service.
@@ -49,17 +50,23 @@ impl Daybook {
         submit(&self.desk, request, deadline).await
     }
 
-    /// One note, with every change that was acknowledged before this call.
+    /// One note, with every change that was acknowledged before this call, also
+    /// while the database is away, as far as that can be told then.
     ///
     /// # Errors
-    /// [`ReadError`] when the database cannot show that by the deadline.
-    pub async fn get(&self, id: &NoteId, deadline: Instant) -> Result<Option<Note>, ReadError> {
-        self.check_up()?;
-        if let Some(seq) = self.desk.pending.waits_for(id) {
-            let applied = self.desk.pending.applied_upto(seq);
-            timeout_at(deadline, applied).await.map_err(|_| self.unavailable())?;
-        }
-        self.read(self.desk.ports.store.get(id), deadline).await
+    /// [`ReadError`] when that cannot be shown by the deadline.
+    pub async fn get(&self, id: &NoteId, deadline: Instant) -> Result<ReadNote, ReadError> {
+        get(&self.desk, id, deadline).await
+    }
+
+    #[cfg(test)]
+    pub(super) fn hold(&self, seq: crate::domain::Sequence, note: &NoteId) {
+        self.desk.pending.hold(seq, note);
+    }
+
+    #[cfg(test)]
+    pub(super) fn release(&self, seq: crate::domain::Sequence, note: &NoteId) {
+        self.desk.pending.release(seq, note);
     }
 
     /// How far a command has come, also one of another log on the same
@@ -136,12 +143,7 @@ impl Daybook {
     }
 
     fn check_up(&self) -> Result<(), ReadError> {
-        if self.desk.availability.is_up() { Ok(()) } else { Err(self.unavailable()) }
-    }
-
-    fn unavailable(&self) -> ReadError {
-        let retry_after_seconds = self.desk.availability.retry_after_seconds();
-        ReadError::Unavailable { retry_after_seconds }
+        if self.desk.availability.is_up() { Ok(()) } else { Err(unavailable(&self.desk)) }
     }
 
     async fn read<T>(
@@ -151,11 +153,8 @@ impl Daybook {
     ) -> Result<T, ReadError> {
         match timeout_at(deadline, call).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => {
-                tracing::warn!(code = error.code(), %error, "a read failed");
-                Err(if error.is_transient() { self.unavailable() } else { ReadError::Internal })
-            }
-            Err(_) => Err(self.unavailable()),
+            Ok(Err(error)) => Err(failed(&self.desk, &error)),
+            Err(_) => Err(unavailable(&self.desk)),
         }
     }
 }

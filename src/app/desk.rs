@@ -36,7 +36,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(ports: Ports, options: Options) -> Self {
         Self {
-            pending: Pending::new(ports.log.positions().last),
+            pending: Pending::new(ports.log.positions(), &options),
             availability: Availability::new(options.unavailable_after),
             parked: Mutex::default(),
             lost: Notify::new(),
@@ -82,7 +82,29 @@ impl Desk {
                 "a command cannot be applied and is parked; others go on"
             );
         }
-        self.parked().committed(batch);
+        // A parked command is still pending for who reads its note.
+        for parked in &batch.parked {
+            self.pending.hold(parked.seq, &parked.note);
+        }
+        let mut known = self.parked();
+        for seq in &batch.released {
+            if let Some(Parked { note, .. }) = known.get(*seq) {
+                self.pending.release(*seq, note);
+            }
+        }
+        known.committed(batch);
+    }
+
+    /// These are the parked commands, whatever was known before.
+    pub(super) fn found_parked(&self, found: ParkedCommands) {
+        let mut known = self.parked();
+        for Parked { seq, note, .. } in known.all() {
+            self.pending.release(*seq, note);
+        }
+        for Parked { seq, note, .. } in found.all() {
+            self.pending.hold(*seq, note);
+        }
+        *known = found;
     }
 
     /// A command that the database refused so often, to be parked.

@@ -61,15 +61,14 @@ impl Fixture {
         metrics: Arc<MemoryMetrics>,
         options: Options,
     ) -> Self {
-        let ports = Ports {
-            log: log.clone(),
-            store: faults.clone(),
-            clock: clock.clone(),
-            note_ids: Arc::new(SequentialNoteIds::default()),
-            metrics: metrics.clone(),
-        };
+        let ports = ports(&log, faults.clone(), &clock, &metrics);
         let (daybook, applier) = Daybook::new(ports, options);
         Self { log, store, faults, clock, metrics, options, daybook: Arc::new(daybook), applier }
+    }
+
+    /// What the service works with.
+    pub(super) fn ports(&self) -> Ports {
+        ports(&self.log, self.faults.clone(), &self.clock, &self.metrics)
     }
 
     /// The service after a restart of its process.
@@ -189,6 +188,21 @@ impl Fixture {
             folded.rejections.into_iter().map(|(seq, _, rejection)| (seq, rejection)).collect();
         assert_eq!(self.rejections().await, rejections);
         self.assert_lists().await;
+    }
+}
+
+fn ports(
+    log: &Arc<MemoryLog>,
+    store: Arc<FaultyStore>,
+    clock: &Arc<ManualClock>,
+    metrics: &Arc<MemoryMetrics>,
+) -> Ports {
+    Ports {
+        log: log.clone(),
+        store,
+        clock: clock.clone(),
+        note_ids: Arc::new(SequentialNoteIds::default()),
+        metrics: metrics.clone(),
     }
 }
 

@@ -12,12 +12,16 @@ mod daybook;
 mod desk;
 mod heal;
 mod health;
+mod index_backlog;
 mod judge;
+mod last_known;
 mod options;
 mod outcome;
+mod overlay;
 mod parking;
 mod pending;
 mod probe;
+mod reading;
 mod setback;
 mod step;
 mod submit;
@@ -28,7 +32,9 @@ pub use attach::Mismatch;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
-pub use outcome::{CommandState, Outcome, ReadError, SubmitError, Submitted, WriteRequest};
+pub use outcome::{
+    CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
+};
 pub use step::{ApplierError, Step};
 
 #[cfg(test)]
@@ -48,6 +54,10 @@ mod instances_tests;
 #[cfg(test)]
 mod outage_model_tests;
 #[cfg(test)]
+mod overlay_tests;
+#[cfg(test)]
 mod parking_tests;
+#[cfg(test)]
+mod reading_tests;
 #[cfg(test)]
 mod submit_tests;

@@ -41,6 +41,11 @@ pub struct Options {
     /// How often a database that is away is looked for between two attempts to
     /// connect.
     pub return_interval: Duration,
+    /// How many bytes of notes are remembered for reads while the database is
+    /// away; 0 remembers none.
+    pub cache_max_bytes: u64,
+    /// How old a note may be that is shown as it was last known.
+    pub cache_ttl: Duration,
 }
 
 impl Default for Options {
@@ -53,6 +58,8 @@ impl Default for Options {
             startup_max_wait: Duration::from_secs(600),
             probe_interval: Duration::from_millis(2500),
             return_interval: Duration::from_secs(1),
+            cache_max_bytes: 64 << 20,
+            cache_ttl: Duration::from_secs(600),
         }
     }
 }

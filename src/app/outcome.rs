@@ -1,6 +1,6 @@
 //! What a client is told.
 
-use crate::domain::{Change, Command, CommandId, NoteId, Precondition, Rejection, Version};
+use crate::domain::{Change, Command, CommandId, Note, NoteId, Precondition, Rejection, Version};
 use crate::ports::Refusal;
 
 /// A request to change a note, parsed and validated.
@@ -66,6 +66,32 @@ pub enum SubmitError {
     /// It is not known whether the command was logged, so it may take effect.
     #[error("it is not known whether the write was recorded")]
     Unclear,
+}
+
+/// A note as a read found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadNote {
+    /// The note; `None` when there is none.
+    pub note: Option<Note>,
+    /// How it was found.
+    pub consistency: Consistency,
+    /// The database could not be asked whether there was such a note before it
+    /// was put, and it is shown as if not: its version and the time of its
+    /// creation may turn out to be others.
+    pub assumed: bool,
+}
+
+/// What a read reflects. Each shows every write that was acknowledged before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consistency {
+    /// The database as it is.
+    Current,
+    /// Acknowledged writes that are not in the database yet. Their outcome may
+    /// turn out to be another where someone else changed the note meanwhile.
+    Pending,
+    /// The note as it was known last, with no write waiting. Others may have
+    /// changed it since.
+    Stale,
 }
 
 /// Why a read could not be answered.

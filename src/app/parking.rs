@@ -54,6 +54,10 @@ impl ParkedCommands {
         self.by_seq.get(&seq)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Parked> {
+        self.by_seq.values()
+    }
+
     /// The first parked command of that note, if it comes before `seq`.
     pub(super) fn ahead_of(&self, note: &NoteId, seq: Sequence) -> Option<Sequence> {
         let first = self.of_note.get(note)?.first()?;

@@ -65,7 +65,7 @@ async fn append(
     };
     match desk.ports.log.append(submission).await {
         Ok(position) => {
-            let outcome = desk.pending.register(position.seq, note_id, size);
+            let outcome = desk.pending.register(position.seq, &note_id, size);
             desk.availability.log_answered(None);
             let took = started.elapsed();
             desk.ports.metrics.record(Measurement::Appended { seq: position.seq, took });

@@ -46,7 +46,7 @@ async fn an_outcome_that_comes_too_late_is_pending_and_still_takes_effect() {
     let submitted = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap();
     assert_eq!(submitted.outcome, None);
     fixture.catch_up().await;
-    assert!(fixture.daybook.get(&id("a"), soon()).await.unwrap().is_some());
+    assert!(fixture.daybook.get(&id("a"), soon()).await.unwrap().note.is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,45 +54,18 @@ async fn an_outcome_is_kept_for_a_caller_that_asks_a_moment_later() {
     let mut fixture = Fixture::new();
     fixture.append(create("a"), Precondition::None).await;
     fixture.catch_up().await;
-    let pending = &super::pending::Pending::new(Position::default());
+    let pending = &super::pending::Pending::new(
+        Positions { first: Sequence::FIRST, last: Position::default() },
+        &fixture.options,
+    );
     let position = fixture.log.positions().last;
     let limit = ReadLimit { max_commands: 1, max_bytes: 0 };
     let entries = fixture.log.read(Sequence::FIRST, limit).await.unwrap();
     assert!(pending.enter(1, 1, 1));
     pending.publish(position, &entries, vec![(Sequence::FIRST, Ok(Change::Deleted))]);
-    let outcome = pending.register(Sequence::FIRST, id("a"), 1).await.unwrap();
+    let outcome = pending.register(Sequence::FIRST, &id("a"), 1).await.unwrap();
     assert_eq!(outcome, Ok(Change::Deleted));
     assert_eq!(pending.waits_for(&id("a")), None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_read_waits_for_a_write_of_that_note_that_was_acknowledged() {
-    let mut fixture = Fixture::new();
-    fixture.catch_up().await;
-    let submitted = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap();
-    assert_eq!(submitted.outcome, None);
-    let read = fixture.daybook.get(&id("a"), seconds(1)).await;
-    assert!(matches!(read, Err(ReadError::Unavailable { .. })), "it would be stale: {read:?}");
-    assert_eq!(fixture.daybook.get(&id("b"), seconds(1)).await, Ok(None));
-    let daybook = fixture.daybook.clone();
-    let read = tokio::spawn(async move { daybook.get(&id("a"), soon()).await });
-    fixture.catch_up().await;
-    assert_eq!(read.await.unwrap().unwrap().unwrap().version, Version::FIRST);
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_a_restart_reads_wait_for_the_whole_backlog() {
-    let fixture = Fixture::new();
-    fixture.append(create("a"), Precondition::None).await;
-    fixture.append(patch("a", "two"), Precondition::None).await;
-    let batch = ReadLimit { max_commands: 1, max_bytes: 0 };
-    let options = Options { batch, ..fixture.options };
-    let mut fixture = Fixture { options, ..fixture }.restarted();
-    assert!(fixture.daybook.get(&id("a"), soon()).await.is_err(), "the database was not asked yet");
-    assert!(matches!(fixture.applier.apply_next().await, Ok(Step::Applied { commands: 1, .. })));
-    assert!(fixture.daybook.get(&id("a"), soon()).await.is_err(), "the second command is missing");
-    fixture.catch_up().await;
-    assert_eq!(fixture.daybook.get(&id("a"), soon()).await.unwrap().unwrap().title, "two");
 }
 
 #[tokio::test(start_paused = true)]

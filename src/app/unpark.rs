@@ -26,7 +26,7 @@ pub(super) async fn learn_parked(desk: &Desk) -> Result<(), StoreError> {
             break;
         }
     }
-    *desk.parked() = known;
+    desk.found_parked(known);
     Ok(())
 }
 

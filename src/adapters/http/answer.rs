@@ -2,15 +2,15 @@
 
 use axum::Json;
 use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::etag;
-use super::precondition::Verdict;
+use super::precondition::{ReadConditions, Verdict};
 use super::problem::{Kind, Problem};
-use crate::app::Submitted;
+use crate::app::{Consistency, ReadNote, Submitted};
 use crate::domain::{Change, Note};
 
 const CONSISTENCY: HeaderName = HeaderName::from_static("daybook-consistency");
@@ -77,15 +77,31 @@ pub(super) fn written(submitted: Submitted) -> Response {
     }
 }
 
-/// The answer to a read of a note that is there, with every change that was
-/// acknowledged before.
-pub(super) fn read(note: Note, verdict: Verdict) -> Response {
-    let consistency = [(CONSISTENCY, HeaderValue::from_static("current"))];
-    match verdict {
+/// The answer to a read, with every change that was acknowledged before.
+pub(super) fn read(found: ReadNote, conditions: &ReadConditions) -> Response {
+    let consistency = HeaderValue::from_static(match found.consistency {
+        Consistency::Current => "current",
+        Consistency::Pending => "pending",
+        Consistency::Stale => "stale",
+    });
+    let Some(note) = found.note else {
+        let problem = Problem::new(Kind::NoteNotFound, "There is no such note.");
+        return problem.with_header(CONSISTENCY, consistency).into_response();
+    };
+    let consistency = [(CONSISTENCY, consistency)];
+    // A version that may turn out to be another is no entity tag.
+    let version = (!found.assumed).then_some(note.version);
+    match conditions.judge(version) {
+        Verdict::Send if found.assumed => (consistency, Json(NoteBody::from(note))).into_response(),
         Verdict::Send => (consistency, with_etag(note)).into_response(),
         Verdict::NotModified => {
-            let etag = [(ETAG, etag::of(note.version))];
-            (StatusCode::NOT_MODIFIED, consistency, etag).into_response()
+            let etag = version.map(|version| [(ETAG, etag::of(version))]);
+            (
+                StatusCode::NOT_MODIFIED,
+                consistency,
+                etag.into_iter().flatten().collect::<HeaderMap>(),
+            )
+                .into_response()
         }
         Verdict::Failed => {
             let detail = format!("The note is at version {}.", note.version);

@@ -7,7 +7,7 @@ use axum::response::Response;
 use super::answer;
 use super::call::Call;
 use super::precondition::{self, ReadConditions};
-use super::problem::{Kind, Problem};
+use super::problem::Problem;
 use super::request::{self, IdParameter, Media};
 use crate::domain::{Command, Precondition};
 
@@ -31,10 +31,8 @@ pub(super) async fn create(
 pub(super) async fn read(call: Call, id: Id, headers: HeaderMap) -> Result<Response, Problem> {
     let IdParameter(id) = id?;
     let conditions = ReadConditions::read(&headers)?;
-    let note = call.daybook.get(&id, call.deadline).await?;
-    let note = note.ok_or_else(|| Problem::new(Kind::NoteNotFound, "There is no such note."))?;
-    let verdict = conditions.judge(note.version);
-    Ok(answer::read(note, verdict))
+    let found = call.daybook.get(&id, call.deadline).await?;
+    Ok(answer::read(found, &conditions))
 }
 
 /// `PUT /v1/notes/{id}`

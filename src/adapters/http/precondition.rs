@@ -75,14 +75,17 @@ impl ReadConditions {
     }
 
     /// Judges a note at that version, in the order of RFC 9110, section 13.2.2.
-    pub(super) fn judge(&self, current: Version) -> Verdict {
-        let lists = |tags: &Tags, by: fn(Tag) -> Option<Version>| match tags {
+    /// Where the version is not known for sure, only `*` is judged.
+    pub(super) fn judge(&self, version: Option<Version>) -> Verdict {
+        let lists = |tags: &Tags, by: fn(Tag) -> Option<Version>, unsure: bool| match tags {
             Tags::Any => true,
-            Tags::List(tags) => tags.iter().any(|tag| by(*tag) == Some(current)),
+            Tags::List(tags) => {
+                version.map_or(unsure, |version| tags.iter().any(|tag| by(*tag) == Some(version)))
+            }
         };
-        if self.if_match.as_ref().is_some_and(|tags| !lists(tags, Tag::strong)) {
+        if self.if_match.as_ref().is_some_and(|tags| !lists(tags, Tag::strong, true)) {
             Verdict::Failed
-        } else if self.if_none_match.as_ref().is_some_and(|tags| lists(tags, Tag::weak)) {
+        } else if self.if_none_match.as_ref().is_some_and(|tags| lists(tags, Tag::weak, false)) {
             Verdict::NotModified
         } else {
             Verdict::Send
@@ -170,6 +173,20 @@ mod tests {
     #[case(&[(IF_MATCH, "\"2\""), (IF_NONE_MATCH, "\"3\"")], Verdict::Failed)]
     fn a_read_at_version_3(#[case] lines: &[(HeaderName, &'static str)], #[case] verdict: Verdict) {
         let conditions = ReadConditions::read(&headers(lines)).unwrap();
-        assert_eq!(conditions.judge(Version::new(3).unwrap()), verdict);
+        assert_eq!(conditions.judge(Version::new(3)), verdict);
+    }
+
+    #[rstest]
+    #[case(&[], Verdict::Send)]
+    #[case(&[(IF_NONE_MATCH, "\"3\"")], Verdict::Send)]
+    #[case(&[(IF_NONE_MATCH, "*")], Verdict::NotModified)]
+    #[case(&[(IF_MATCH, "\"2\"")], Verdict::Send)]
+    #[case(&[(IF_MATCH, "*")], Verdict::Send)]
+    fn a_read_at_a_version_that_is_not_known_for_sure(
+        #[case] lines: &[(HeaderName, &'static str)],
+        #[case] verdict: Verdict,
+    ) {
+        let conditions = ReadConditions::read(&headers(lines)).unwrap();
+        assert_eq!(conditions.judge(None), verdict);
     }
 }

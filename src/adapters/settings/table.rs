@@ -150,6 +150,17 @@ settings! {
     "QUEUE_MAX_BYTES" => queue_max_bytes: ByteSize = "256 MiB",
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "1 MiB";
 
+    /// How much memory is for notes as they were known last, which reads are
+    /// answered from while the database is away. `0` remembers none.
+    "CACHE_MAX_BYTES" => cache_max_bytes: ByteSize = "64 MiB",
+    accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB";
+
+    /// How old a note may be that is shown as it was known last while the
+    /// database is away. Writes that wait for the database are shown as long as
+    /// they wait.
+    "CACHE_TTL" => cache_ttl: TimeSpan = "10m",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h";
+
     /// How long a request may take. A write that is recorded but not applied by
     /// then is answered 202.
     "REQUEST_TIMEOUT" => request_timeout: TimeSpan = "30",
