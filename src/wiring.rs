@@ -27,10 +27,12 @@ use crate::adapters::http;
 use crate::adapters::memory::MemoryStore;
 use crate::adapters::no_metrics::NoMetrics;
 #[cfg(feature = "surreal")]
-use crate::adapters::settings::Endpoint;
+use crate::adapters::settings::{self, Count, Endpoint};
 use crate::adapters::settings::{LogFormat, LogSync, Settings};
 #[cfg(feature = "surreal")]
-use crate::adapters::surreal::{SurrealOptions, SurrealStore, memtable_bytes};
+use crate::adapters::surreal::{
+    AuthLevel, Credentials, PoolOptions, SurrealOptions, SurrealStore, memtable_bytes,
+};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
 use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits};
 use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
@@ -220,6 +222,7 @@ fn app_options(settings: &Settings) -> Options {
         heal_window_bytes: settings.heal_window.get(),
         unavailable_after: settings.db_unavailable_timeout.get(),
         startup_max_wait: settings.startup_max_wait.get(),
+        probe_interval: settings.db_detection_time.get() / 2,
         cache_max_bytes: settings.cache_max_bytes.get(),
         cache_ttl: settings.cache_ttl.get(),
         ..Options::default()
@@ -252,7 +255,7 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
 
 #[cfg(feature = "surreal")]
 fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
-    if settings.db_endpoint != Endpoint::Memory
+    if matches!(settings.db_endpoint, Endpoint::UnderDataDir | Endpoint::SurrealKv(_))
         && let Some(warning) = heal_window_warning(settings.heal_window.get(), memtable_bytes())
     {
         warn!("{warning}");
@@ -261,9 +264,65 @@ fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, ServiceError> {
         namespace: settings.db_namespace.as_str().to_owned(),
         database: settings.db_database.as_str().to_owned(),
         operation_timeout: settings.db_operation_timeout.get(),
+        credentials: credentials(settings)?,
+        ping_timeout: settings.db_detection_time.get() / 2,
+        pool: pool(settings)?,
         ..SurrealOptions::new(database_name(settings))
     };
     Ok(Arc::new(SurrealStore::new(options)?))
+}
+
+#[cfg(feature = "surreal")]
+fn pool(settings: &Settings) -> Result<PoolOptions, StoreError> {
+    let count = |count: Count| u32::try_from(count.get()).unwrap_or(u32::MAX);
+    let (min, max) = (count(settings.pool_min), count(settings.pool_max));
+    if min > max {
+        let why = format!("POOL_MIN: {min} is more than POOL_MAX, {max}");
+        return Err(StoreError::Misconfigured(why));
+    }
+    Ok(PoolOptions {
+        min,
+        max,
+        acquire_timeout: settings.pool_acquire_timeout.get(),
+        idle_timeout: settings.pool_idle_timeout.get(),
+        max_lifetime: settings.pool_max_lifetime.get(),
+        health_interval: settings.pool_health_interval.get(),
+    })
+}
+
+/// Who signs in. Half of it, or any of it for an embedded database, is refused.
+#[cfg(feature = "surreal")]
+fn credentials(settings: &Settings) -> Result<Option<Credentials>, StoreError> {
+    let refused = |why: &str| Err(StoreError::Misconfigured(why.to_owned()));
+    let password = match (settings.db_password.get(), settings.db_password_file.get()) {
+        (Some(_), Some(_)) => {
+            return refused("DB_PASSWORD_FILE: DB_PASSWORD is set, too; remove one of them");
+        }
+        (Some(password), None) => Some(password.reveal().to_owned()),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                return refused(&format!("DB_PASSWORD_FILE: {}: {error}", path.display()));
+            }
+        },
+        (None, None) => None,
+    };
+    match (settings.db_username.get(), password) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => refused("DB_USERNAME: it is missing beside the password"),
+        (Some(_), None) => refused("DB_PASSWORD: it is missing beside DB_USERNAME"),
+        (Some(_), Some(_)) if !matches!(settings.db_endpoint, Endpoint::Server(_)) => {
+            refused("DB_USERNAME: nobody signs in to an embedded database; remove it")
+        }
+        (Some(username), Some(password)) => {
+            let level = match settings.db_auth_level {
+                settings::AuthLevel::Root => AuthLevel::Root,
+                settings::AuthLevel::Namespace => AuthLevel::Namespace,
+                settings::AuthLevel::Database => AuthLevel::Database,
+            };
+            Ok(Some(Credentials { level, username: username.clone(), password }))
+        }
+    }
 }
 
 /// What to say of a window that does not reach back over the memtable.

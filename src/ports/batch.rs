@@ -243,3 +243,14 @@ pub enum Recorded {
     /// It stands aside.
     Parked(Parked),
 }
+
+/// The connections to a database server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolState {
+    /// In use.
+    pub active: u32,
+    /// Not in use.
+    pub idle: u32,
+    /// All of them.
+    pub total: u32,
+}

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 
 use super::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, Page, Parked, Recorded, StoreError, Stored,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, Page, Parked, PoolState, Recorded,
+    StoreError, Stored,
 };
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 
@@ -36,6 +37,11 @@ pub trait NoteStore: Send + Sync + 'static {
     /// connection and ends within 2 s. `false` where that cannot be told.
     async fn is_reachable(&self) -> bool {
         false
+    }
+
+    /// The connections to a server; `None` where there is no pool of them.
+    fn pool(&self) -> Option<PoolState> {
+        None
     }
 
     /// The version of the database, as it tells it.

@@ -19,6 +19,12 @@ pub enum StoreError {
         /// The operation timeout.
         after: Duration,
     },
+    /// Every connection was in use; the call was not made.
+    #[error("no connection to the database was free within {after:?}")]
+    Busy {
+        /// How long was waited.
+        after: Duration,
+    },
     /// The checkpoint was not where the batch expected it; nothing was changed.
     #[error("the checkpoint in the database is not the expected one")]
     Moved,
@@ -60,6 +66,7 @@ impl StoreError {
             Self::NotConnected
             | Self::ConnectionFailed(_)
             | Self::Timeout { .. }
+            | Self::Busy { .. }
             | Self::Moved
             | Self::Changed
             | Self::Conflict(_)
@@ -71,11 +78,12 @@ impl StoreError {
         }
     }
 
-    /// Whether the database itself said so, over a connection that works.
+    /// Whether it says nothing against the connection.
     #[must_use]
     pub fn is_an_answer(&self) -> bool {
         match self {
             Self::Moved
+            | Self::Busy { .. }
             | Self::Changed
             | Self::Conflict(_)
             | Self::TransactionFailed(_)
@@ -116,6 +124,7 @@ impl StoreError {
             Self::NotConnected => "not-connected",
             Self::ConnectionFailed(_) => "connection-failed",
             Self::Timeout { .. } => "timeout",
+            Self::Busy { .. } => "pool-exhausted",
             Self::Moved => "checkpoint-moved",
             Self::Changed => "note-changed",
             Self::Conflict(_) => "conflict",

@@ -27,7 +27,7 @@ fn message(output: &Output, exit_code: i32) -> String {
 
 #[rstest]
 #[case(&["--bind-address", "8080"], "BIND_ADDRESS (flag)")]
-#[case(&["--db-endpoint", "ws://localhost:8000"], "DB_ENDPOINT (flag)")]
+#[case(&["--db-endpoint", "ws://user:s3cret@localhost:8000"], "DB_ENDPOINT (flag)")]
 #[case(&["--startup-max-wait", "0"], "STARTUP_MAX_WAIT (flag)")]
 #[case(&["--db-unavailable-timeout", "sometimes"], "DB_UNAVAILABLE_TIMEOUT (flag)")]
 #[case(&["--command-log-format", "xml"], "COMMAND_LOG_FORMAT (flag)")]
@@ -45,8 +45,8 @@ fn bad_arguments_are_named(#[case] arguments: &[&str], #[case] named: &str) {
 
 #[rstest]
 #[case("QUEUE_MAX_BYTES", "1 TB", "QUEUE_MAX_BYTES (environment)")]
-#[case("DB_PASSWORD", "s3cret", "DB_PASSWORD (environment) has no effect in this version")]
-#[case("POOL_MAX", "10", "POOL_MAX (environment) has no effect in this version")]
+#[case("COMMAND_LOG_RETENTION", "10", "COMMAND_LOG_RETENTION (environment) has no effect")]
+#[case("POOL_MAX", "none", "POOL_MAX (environment)")]
 #[case("DAYBOOK_CONFIG", "/none.toml", "the settings file /none.toml")]
 #[case("RUST_LOG", "a=b=c", "the log level")]
 fn a_bad_environment_is_named(#[case] name: &str, #[case] value: &str, #[case] named: &str) {

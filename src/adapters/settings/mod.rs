@@ -10,11 +10,13 @@
 //! came from and what is accepted, for all bad values at once.
 
 mod error;
+mod remote;
 mod sources;
 mod table;
 mod values;
 
 pub use error::{Problem, SettingsError};
+pub use remote::{AuthLevel, Optional, Secret};
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting, Settings};
 pub use values::{

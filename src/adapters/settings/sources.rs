@@ -14,22 +14,9 @@ use super::{Problem, SettingsError};
 /// Names the file of settings, as the flag `--config` does.
 const CONFIG: &str = "DAYBOOK_CONFIG";
 
-const REMOTE: &str = "remote databases come with a later one";
-
 /// Settings of later versions, and what they belong to.
-const WITHHELD: &[(&str, &str)] = &[
-    ("DB_USERNAME", REMOTE),
-    ("DB_PASSWORD", REMOTE),
-    ("DB_PASSWORD_FILE", REMOTE),
-    ("DB_AUTH_LEVEL", REMOTE),
-    ("POOL_MIN", REMOTE),
-    ("POOL_MAX", REMOTE),
-    ("POOL_ACQUIRE_TIMEOUT", REMOTE),
-    ("POOL_IDLE_TIMEOUT", REMOTE),
-    ("POOL_MAX_LIFETIME", REMOTE),
-    ("POOL_HEALTH_INTERVAL", REMOTE),
-    ("COMMAND_LOG_RETENTION", "the whole log is kept, retention comes with a later one"),
-];
+const WITHHELD: &[(&str, &str)] =
+    &[("COMMAND_LOG_RETENTION", "the whole log is kept, retention comes with a later one")];
 
 /// Defaults, file, environment and flags, stacked.
 #[derive(Clone, Debug)]

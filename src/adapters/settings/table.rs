@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::remote::{AuthLevel, Optional, Secret};
 use super::sources::Reader;
 use super::values::{
     BindAddress, ByteSize, Count, DatabaseName, Endpoint, LogFormat, LogSync, TimeSpan,
@@ -88,8 +89,9 @@ settings! {
     /// The database. `surrealkv://` is an embedded one in the folder `database`
     /// under `DATA_DIR`, `surrealkv://FOLDER` one elsewhere; `mem://` keeps
     /// nothing and is built anew from the command log at every start.
+    /// `ws://HOST:PORT` is a SurrealDB server, `wss://HOST:PORT` one behind TLS.
     "DB_ENDPOINT" => db_endpoint: Endpoint = "surrealkv://",
-    accepts "surrealkv://, surrealkv://FOLDER or mem://";
+    accepts "surrealkv://, surrealkv://FOLDER, mem://, ws://HOST:PORT or wss://HOST:PORT";
 
     /// The namespace in the database.
     "DB_NAMESPACE" => db_namespace: DatabaseName = "daybook",
@@ -98,6 +100,52 @@ settings! {
     /// The database in the namespace.
     "DB_DATABASE" => db_database: DatabaseName = "daybook",
     accepts "1 to 64 of A-Z, a-z, 0-9, _ and -";
+
+    /// The user on a database server. With `none` nobody signs in.
+    "DB_USERNAME" => db_username: Optional<String> = "none",
+    accepts "none, or a name";
+
+    /// The password of that user.
+    "DB_PASSWORD" => db_password: Optional<Secret> = "none",
+    accepts "none, or a password";
+
+    /// A file that holds the password instead; the end of its last line is left
+    /// out.
+    "DB_PASSWORD_FILE" => db_password_file: Optional<PathBuf> = "none",
+    accepts "none, or a file";
+
+    /// Where that user was defined.
+    "DB_AUTH_LEVEL" => db_auth_level: AuthLevel = "root",
+    accepts "root, namespace or database";
+
+    /// Within which time a database that is dead or frozen is noticed. It is
+    /// asked for a sign of life twice as often, and has half of it to answer.
+    "DB_DETECTION_TIME" => db_detection_time: TimeSpan = "5",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
+
+    /// How many connections to a database server are kept at the least.
+    "POOL_MIN" => pool_min: Count = "2",
+    accepts "a whole number", at least "1";
+
+    /// How many connections to a database server there may be.
+    "POOL_MAX" => pool_max: Count = "10",
+    accepts "a whole number", at least "1";
+
+    /// How long a call waits for a free connection.
+    "POOL_ACQUIRE_TIMEOUT" => pool_acquire_timeout: TimeSpan = "5",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "10ms";
+
+    /// After which time without use a connection is closed, down to `POOL_MIN`.
+    "POOL_IDLE_TIMEOUT" => pool_idle_timeout: TimeSpan = "600",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "1s";
+
+    /// After which time a connection is replaced.
+    "POOL_MAX_LIFETIME" => pool_max_lifetime: TimeSpan = "1800",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "1s";
+
+    /// How often idle connections are tried and broken ones replaced.
+    "POOL_HEALTH_INTERVAL" => pool_health_interval: TimeSpan = "30",
+    accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
 
     /// How long the database may take to be reached at the start. After that
     /// the process ends with the reason; the command log keeps everything.

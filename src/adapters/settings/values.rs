@@ -209,6 +209,8 @@ pub enum Endpoint {
     UnderDataDir,
     /// An embedded one in this folder.
     SurrealKv(PathBuf),
+    /// A server, at this URL.
+    Server(String),
     /// An embedded one in memory, rebuilt from the command log at every start.
     Memory,
 }
@@ -220,6 +222,7 @@ impl Endpoint {
         match self {
             Self::UnderDataDir => format!("surrealkv://{}", data_dir.join("database").display()),
             Self::SurrealKv(folder) => format!("surrealkv://{}", folder.display()),
+            Self::Server(url) => url.clone(),
             Self::Memory => "mem://".to_owned(),
         }
     }
@@ -239,7 +242,13 @@ impl FromStr for Endpoint {
             ("surrealkv", folder) => Ok(Self::SurrealKv(PathBuf::from(folder))),
             ("mem", "") => Ok(Self::Memory),
             ("mem", _) => Err("mem:// takes nothing after it".to_owned()),
-            ("ws" | "wss", _) => Err("this version has no remote databases yet".to_owned()),
+            ("ws" | "wss", host) if host.contains('@') => {
+                Err("the user belongs into DB_USERNAME, the password into DB_PASSWORD".to_owned())
+            }
+            ("ws" | "wss", host) if host.is_empty() || host.contains(['/', '?', '#', ' ']) => {
+                Err("a server is a host and a port, nothing else".to_owned())
+            }
+            ("ws" | "wss", host) => Ok(Self::Server(format!("{scheme}://{host}"))),
             _ => Err(format!("{scheme:?} is not a kind of database")),
         }
     }

@@ -4,11 +4,18 @@ use std::path::PathBuf;
 
 use crate::ports::StoreError;
 
-/// An embedded database.
+/// A database, embedded or on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     /// `mem://`: as long as the process.
     Memory,
+    /// `ws://HOST:PORT` or `wss://HOST:PORT`: a server.
+    Server {
+        /// Whether TLS is used.
+        secure: bool,
+        /// The host, with its port where that is not the usual one.
+        host: String,
+    },
     /// `surrealkv://PATH`: a folder.
     Folder {
         /// The folder, absolute.
@@ -29,11 +36,9 @@ impl Endpoint {
             Some(("mem", "")) => Ok(Self::Memory),
             Some(("mem", _)) => Err(refused("mem:// takes no path and no options")),
             Some(("surrealkv", rest)) => folder(rest),
-            Some((scheme @ ("ws" | "wss"), _)) => {
-                Err(refused(&format!("this build cannot reach a remote database ({scheme}://)")))
-            }
+            Some((scheme @ ("ws" | "wss"), host)) => server(scheme == "wss", host),
             // The rest is not repeated: it may hold a password.
-            _ => Err(refused("it must be surrealkv://PATH or mem://")),
+            _ => Err(refused("it must be surrealkv://PATH, mem://, ws://HOST or wss://HOST")),
         }
     }
 
@@ -41,9 +46,23 @@ impl Endpoint {
     pub(super) fn address(&self) -> String {
         match self {
             Self::Memory => "mem://".to_owned(),
+            Self::Server { secure, host } => {
+                format!("{}://{host}", if *secure { "wss" } else { "ws" })
+            }
             Self::Folder { path, sync } => format!("surrealkv://{}?sync={sync}", path.display()),
         }
     }
+}
+
+fn server(secure: bool, host: &str) -> Result<Endpoint, StoreError> {
+    if host.contains('@') {
+        // Not repeated: it holds a password.
+        return Err(refused("the user belongs into DB_USERNAME, the password into DB_PASSWORD"));
+    }
+    if host.is_empty() || host.contains(['/', '?', '#', ' ']) {
+        return Err(refused("a server is a host and a port, nothing else"));
+    }
+    Ok(Endpoint::Server { secure, host: host.to_owned() })
 }
 
 fn folder(rest: &str) -> Result<Endpoint, StoreError> {
@@ -96,6 +115,8 @@ mod tests {
     #[case::sync_never("surrealkv:///data/db?sync=never", "surrealkv:///data/db?sync=never")]
     #[case::interval("surrealkv:///data/db?sync=200ms", "surrealkv:///data/db?sync=200ms")]
     #[case::memory("mem://", "mem://")]
+    #[case::server("ws://localhost:8000", "ws://localhost:8000")]
+    #[case::server_with_tls("wss://db", "wss://db")]
     fn what_is_understood_reaches_the_engine(#[case] text: &str, #[case] address: &str) {
         assert_eq!(Endpoint::parse(text).unwrap().address(), address);
     }
@@ -109,10 +130,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case::remote("ws://localhost:8000", "remote")]
-    #[case::remote_tls("wss://user:secret@db", "remote")]
-    #[case::unknown("http://user:secret@db", "surrealkv://PATH or mem://")]
-    #[case::no_scheme("data/db", "surrealkv://PATH or mem://")]
+    #[case::user("wss://user:secret@db", "DB_USERNAME")]
+    #[case::server_with_path("ws://db/rpc", "nothing else")]
+    #[case::no_server("ws://", "nothing else")]
+    #[case::unknown("http://user:secret@db", "surrealkv://PATH, mem://")]
+    #[case::no_scheme("data/db", "surrealkv://PATH, mem://")]
     #[case::memory_with_path("mem:///data", "takes no path")]
     #[case::no_path("surrealkv://", "path of a folder")]
     #[case::no_path_but_options("surrealkv://?sync=every", "path of a folder")]

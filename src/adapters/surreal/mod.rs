@@ -66,6 +66,7 @@ mod options;
 mod rank;
 mod read;
 mod rebuild;
+mod remote;
 mod row;
 mod schema;
 mod statements;
@@ -74,7 +75,7 @@ mod transaction;
 mod version;
 
 pub use memtable::memtable_bytes;
-pub use options::SurrealOptions;
+pub use options::{AuthLevel, Credentials, PoolOptions, SurrealOptions};
 pub use store::SurrealStore;
 pub use version::VersionPolicy;
 

@@ -1,5 +1,6 @@
 //! The settings of the adapter.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::VersionPolicy;
@@ -8,7 +9,8 @@ use super::VersionPolicy;
 #[derive(Clone, Debug)]
 pub struct SurrealOptions {
     /// Setting `DB_ENDPOINT`: `surrealkv://PATH`, with `?sync=every` (default),
-    /// `?sync=never` or an interval such as `?sync=1s`; or `mem://`.
+    /// `?sync=never` or an interval such as `?sync=1s`; `mem://`; or a server,
+    /// `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub endpoint: String,
     /// Setting `DB_NAMESPACE`. Default: `daybook`.
     pub namespace: String,
@@ -25,6 +27,70 @@ pub struct SurrealOptions {
     pub rebuild_timeout: Duration,
     /// Which versions of the database are accepted.
     pub versions: VersionPolicy,
+    /// Who signs in to a server; `None`: nobody does.
+    pub credentials: Option<Credentials>,
+    /// Within which a sign of life is given. Default: 2.5 s.
+    pub ping_timeout: Duration,
+    /// The connections to a server.
+    pub pool: PoolOptions,
+}
+
+/// A user of a server.
+#[derive(Clone)]
+pub struct Credentials {
+    /// Where the user was defined.
+    pub level: AuthLevel,
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
+/// Where a user was defined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthLevel {
+    /// On the server.
+    Root,
+    /// In the namespace.
+    Namespace,
+    /// In the database.
+    Database,
+}
+
+/// How many connections to a server there are, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolOptions {
+    /// At least so many. Default: 2.
+    pub min: u32,
+    /// At most so many. Default: 10.
+    pub max: u32,
+    /// How long a call waits for a free one. Default: 5 s.
+    pub acquire_timeout: Duration,
+    /// After which time without use one is closed. Default: 600 s.
+    pub idle_timeout: Duration,
+    /// After which time one is replaced. Default: 1800 s.
+    pub max_lifetime: Duration,
+    /// How often idle ones are tried. Default: 30 s.
+    pub health_interval: Duration,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self {
+            min: 2,
+            max: 10,
+            acquire_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(600),
+            max_lifetime: Duration::from_secs(1800),
+            health_interval: Duration::from_secs(30),
+        }
+    }
 }
 
 impl SurrealOptions {
@@ -39,6 +105,9 @@ impl SurrealOptions {
             connect_timeout: Duration::from_secs(180),
             rebuild_timeout: Duration::from_secs(60 * 60),
             versions: VersionPolicy::default(),
+            credentials: None,
+            ping_timeout: Duration::from_millis(2500),
+            pool: PoolOptions::default(),
         }
     }
 }

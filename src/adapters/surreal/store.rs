@@ -1,5 +1,6 @@
-//! The store: a client, its timeouts, and its life.
+//! The store: a link to the database, its timeouts, and its life.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,23 +14,29 @@ use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::error::{classify, is_no_version};
 use super::folder::Folder;
+use super::remote::connection::{Connection, dial};
+use super::remote::session::Session;
+use super::remote::version_probe::Probe;
 use super::version::Verdict;
 use super::{SurrealOptions, commit, list, read, rebuild, schema};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, Recorded,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, PoolState, Recorded,
     StoreError, Stored,
 };
+
+/// How often the tables are defined again after a conflict.
+const DEFINITIONS: usize = 8;
 
 /// How long connecting waits for another process to let go of the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Notes in an embedded SurrealDB.
+/// Notes in SurrealDB, embedded or on a server.
 pub struct SurrealStore {
     options: SurrealOptions,
     endpoint: Endpoint,
-    /// The client that calls use; `None` while there is no connection.
-    client: RwLock<Option<Arc<Client>>>,
+    /// What calls go through; `None` while there is no connection.
+    link: RwLock<Option<Link>>,
     /// Whether the engine reported a failure of its own since it was started:
     /// then its end proves nothing.
     failed: AtomicBool,
@@ -37,7 +44,18 @@ pub struct SurrealStore {
     life: Mutex<Life>,
 }
 
+/// The way to the database.
+#[derive(Clone)]
+enum Link {
+    /// An engine in this process.
+    Engine(Arc<Client>),
+    /// A server.
+    Server(Arc<Session>),
+}
+
 struct Life {
+    /// The server processes that were known at the last connect.
+    servers: Option<BTreeSet<String>>,
     /// The engine in memory, whose data ends with it.
     memory: Option<Arc<Client>>,
     /// Whether an engine that this store started may still have the folder.
@@ -62,20 +80,62 @@ impl SurrealStore {
                 return Err(StoreError::Misconfigured(format!("{setting}: it must not be empty")));
             }
         }
-        let life =
-            Life { memory: None, lingering: false, continuity: Continuity::Intact, warned: None };
-        let (client, failed) = (RwLock::new(None), AtomicBool::new(false));
-        Ok(Self { options, endpoint, client, failed, life: Mutex::new(life) })
+        let life = Life {
+            servers: None,
+            memory: None,
+            lingering: false,
+            continuity: Continuity::Intact,
+            warned: None,
+        };
+        let (link, failed) = (RwLock::new(None), AtomicBool::new(false));
+        Ok(Self { options, endpoint, link, failed, life: Mutex::new(life) })
     }
 
+    fn link(&self) -> Result<Link, StoreError> {
+        let link = self.link.read().unwrap_or_else(PoisonError::into_inner);
+        link.clone().ok_or(StoreError::NotConnected)
+    }
+
+    fn replace(&self, link: Option<Link>) -> Option<Link> {
+        let mut current = self.link.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *current, link)
+    }
+
+    /// Takes the engine, if there is one.
+    fn take_client(&self) -> Option<Arc<Client>> {
+        match self.replace(None)? {
+            Link::Engine(client) => Some(client),
+            Link::Server(session) => {
+                session.lose();
+                None
+            }
+        }
+    }
+
+    /// The client of an embedded engine.
+    #[cfg(test)]
     pub(super) fn client(&self) -> Result<Arc<Client>, StoreError> {
-        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
-        client.clone().ok_or(StoreError::NotConnected)
+        match self.link()? {
+            Link::Engine(client) => Ok(client),
+            Link::Server(_) => Err(StoreError::NotConnected),
+        }
     }
 
-    fn replace_client(&self, client: Option<Arc<Client>>) -> Option<Arc<Client>> {
-        let mut current = self.client.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *current, client)
+    /// Makes one call within the operation timeout.
+    async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        call: impl FnOnce(Arc<Client>) -> F + Send,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        match self.link()? {
+            Link::Engine(client) => self.within(operation, call(client)).await,
+            Link::Server(session) => {
+                session.call(operation, self.options.operation_timeout, call).await
+            }
+        }
     }
 
     pub(super) async fn within<T>(
@@ -113,7 +173,7 @@ impl SurrealStore {
     /// end does, and starts it again.
     async fn flush(&self, folder: &Folder) -> Result<(), StoreError> {
         let mut life = self.life.lock().await;
-        let client = self.replace_client(None).ok_or(StoreError::NotConnected)?;
+        let client = self.take_client().ok_or(StoreError::NotConnected)?;
         let flushed = self.end(folder, client, &mut life, self.options.rebuild_timeout).await?;
         self.connect_to_folder(folder, &mut life).await?;
         if flushed { Ok(()) } else { Err(folder.not_flushed()) }
@@ -133,7 +193,7 @@ impl SurrealStore {
                 Arc::clone(life.memory.insert(client))
             }
         };
-        self.replace_client(Some(client));
+        self.replace(Some(Link::Engine(client)));
         Ok(life.continuity)
     }
 
@@ -142,7 +202,7 @@ impl SurrealStore {
         folder: &Folder,
         life: &mut Life,
     ) -> Result<Continuity, StoreError> {
-        if let Some(client) = self.replace_client(None) {
+        if let Some(client) = self.take_client() {
             // If it could not flush, it left no word, and the next one is suspect.
             self.end(folder, client, life, engine::SHUTDOWN_BOUND).await?;
         }
@@ -162,13 +222,55 @@ impl SurrealStore {
             let _ = self.end(folder, Arc::new(client), life, engine::SHUTDOWN_BOUND).await;
             return Err(error);
         }
-        self.replace_client(Some(Arc::new(client)));
+        self.replace(Some(Link::Engine(Arc::new(client))));
         Ok(continuity)
+    }
+
+    /// Starts a session. Unless the server is known to be the same as before, it
+    /// may have been restarted, and have lost something.
+    async fn connect_to_server(
+        &self,
+        (secure, host): (bool, &str),
+        life: &mut Life,
+    ) -> Result<Continuity, StoreError> {
+        drop(self.take_client());
+        let version = Probe::new(secure, host)?.version().await?;
+        self.judge(version, life)?;
+        let address = self.endpoint.address();
+        let client = dial(&self.options, &address).await?;
+        let mut defined = schema::define(&client).await.map_err(|error| classify(&error));
+        for _ in 0..DEFINITIONS {
+            // Another instance that starts defines the same.
+            if !matches!(defined, Err(StoreError::Conflict(_))) {
+                break;
+            }
+            defined = schema::define(&client).await.map_err(|error| classify(&error));
+        }
+        defined?;
+        let anchor = Connection::new(client).await?;
+        let servers = anchor.servers().await?;
+        let session = Session::start(&self.options, address, anchor).await?;
+        // A break between the two answers would show here.
+        session.ping().await?;
+        let is_same = match (&life.servers, &servers) {
+            (Some(before), Some(now)) => now.is_subset(before),
+            _ => false,
+        };
+        life.servers = servers;
+        self.replace(Some(Link::Server(Arc::new(session))));
+        Ok(if is_same { Continuity::Intact } else { Continuity::Suspect })
     }
 
     /// Checks the version, chooses the database and defines the tables.
     async fn prepare(&self, client: &Client, life: &mut Life) -> Result<(), StoreError> {
-        let version = version(client).await?;
+        self.judge(version(client).await?, life)?;
+        let SurrealOptions { namespace, database, .. } = &self.options;
+        let chosen = client.use_ns(namespace).use_db(database).await;
+        chosen.map_err(|error| classify(&error))?;
+        schema::define(client).await.map_err(|error| classify(&error))
+    }
+
+    fn judge(&self, version: String, life: &mut Life) -> Result<(), StoreError> {
         let verdict = self.options.versions.judge(&version)?;
         if verdict != Verdict::Tested && life.warned.as_ref() != Some(&version) {
             match verdict {
@@ -177,10 +279,7 @@ impl SurrealStore {
             }
             life.warned = Some(version);
         }
-        let SurrealOptions { namespace, database, .. } = &self.options;
-        let chosen = client.use_ns(namespace).use_db(database).await;
-        chosen.map_err(|error| classify(&error))?;
-        schema::define(client).await.map_err(|error| classify(&error))
+        Ok(())
     }
 }
 
@@ -201,6 +300,9 @@ impl NoteStore for SurrealStore {
         let connected = async {
             match &self.endpoint {
                 Endpoint::Memory => self.connect_to_memory(&mut life).await,
+                Endpoint::Server { secure, host } => {
+                    self.connect_to_server((*secure, host), &mut life).await
+                }
                 Endpoint::Folder { path, .. } => {
                     self.connect_to_folder(&Folder::new(path.clone()), &mut life).await
                 }
@@ -212,38 +314,55 @@ impl NoteStore for SurrealStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        let client = self.client()?;
-        self.within("ping", read::ping(&client)).await
+        match self.link()? {
+            Link::Engine(client) => self.within("ping", read::ping(&client)).await,
+            Link::Server(session) => session.ping().await,
+        }
+    }
+
+    async fn is_reachable(&self) -> bool {
+        match &self.endpoint {
+            Endpoint::Server { secure, host } => match Probe::new(*secure, host) {
+                Ok(probe) => probe.is_healthy().await,
+                Err(_) => false,
+            },
+            Endpoint::Memory | Endpoint::Folder { .. } => false,
+        }
+    }
+
+    fn pool(&self) -> Option<PoolState> {
+        match self.link() {
+            Ok(Link::Server(session)) => Some(session.pool()),
+            _ => None,
+        }
     }
 
     async fn version(&self) -> Result<String, StoreError> {
-        let client = self.client()?;
-        self.within("version", version(&client)).await
+        self.call("version", |client: Arc<Client>| async move { version(&client).await }).await
     }
 
     async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
-        let client = self.client()?;
-        self.within("get", read::get(&client, id)).await
+        self.call("get", |client: Arc<Client>| async move { read::get(&client, id).await }).await
     }
 
     async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
-        let client = self.client()?;
-        self.within("load", read::load(&client, ids)).await
+        self.call("load", |client: Arc<Client>| async move { read::load(&client, ids).await }).await
     }
 
     async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
-        let client = self.client()?;
-        self.within("query", list::page(&client, query)).await
+        self.call("query", |client: Arc<Client>| async move { list::page(&client, query).await })
+            .await
     }
 
     async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError> {
-        let client = self.client()?;
-        self.within("checkpoint", read::checkpoint(&client, log)).await
+        self.call("checkpoint", |client: Arc<Client>| async move {
+            read::checkpoint(&client, log).await
+        })
+        .await
     }
 
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let client = self.client()?;
-        self.within("commit", commit::commit(client, batch)).await
+        self.call("commit", |client| commit::commit(client, batch)).await
     }
 
     async fn markers(
@@ -252,8 +371,9 @@ impl NoteStore for SurrealStore {
         from: Sequence,
         limit: usize,
     ) -> Result<Vec<Marker>, StoreError> {
-        let client = self.client()?;
-        self.within("markers", read::markers(&client, log, from, limit)).await
+        let call =
+            |client: Arc<Client>| async move { read::markers(&client, log, from, limit).await };
+        self.call("markers", call).await
     }
 
     async fn rejections(
@@ -262,13 +382,16 @@ impl NoteStore for SurrealStore {
         first: Sequence,
         last: Sequence,
     ) -> Result<Vec<(Sequence, Rejection)>, StoreError> {
-        let client = self.client()?;
-        self.within("rejections", read::rejections(&client, log, first, last)).await
+        let call =
+            |client: Arc<Client>| async move { read::rejections(&client, log, first, last).await };
+        self.call("rejections", call).await
     }
 
     async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
-        let client = self.client()?;
-        self.within("recorded", read::recorded(&client, log, seq)).await
+        self.call("recorded", |client: Arc<Client>| async move {
+            read::recorded(&client, log, seq).await
+        })
+        .await
     }
 
     async fn parked(
@@ -277,8 +400,9 @@ impl NoteStore for SurrealStore {
         from: Sequence,
         limit: usize,
     ) -> Result<Vec<Parked>, StoreError> {
-        let client = self.client()?;
-        self.within("parked", read::parked(&client, log, from, limit)).await
+        let call =
+            |client: Arc<Client>| async move { read::parked(&client, log, from, limit).await };
+        self.call("parked", call).await
     }
 
     /// Ends within [`SurrealOptions::rebuild_timeout`]. At the end the engine of
@@ -287,14 +411,21 @@ impl NoteStore for SurrealStore {
     /// a crash takes would be missed by nobody.
     async fn rebuild_indexes(&self) -> Result<(), StoreError> {
         let (started, after) = (Instant::now(), self.options.rebuild_timeout);
-        let client = self.client()?;
+        let link = self.link()?;
         tracing::info!("rebuilding the indexes of the database");
         let rebuilt = async {
+            let client = match link {
+                Link::Engine(client) => client,
+                Link::Server(session) => {
+                    let rebuild = |client| async move { rebuild::indexes(&client).await };
+                    return session.call("rebuild", after, rebuild).await;
+                }
+            };
             rebuild::indexes(&client).await?;
             drop(client);
             match &self.endpoint {
-                Endpoint::Memory => Ok(()),
                 Endpoint::Folder { path, .. } => self.flush(&Folder::new(path.clone())).await,
+                Endpoint::Memory | Endpoint::Server { .. } => Ok(()),
             }
         };
         let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
@@ -309,7 +440,7 @@ impl NoteStore for SurrealStore {
         let after = engine::SHUTDOWN_BOUND;
         let waited = timeout(after, self.life.lock()).await;
         let mut life = waited.map_err(|_| StoreError::Timeout { operation: "close", after })?;
-        let client = self.replace_client(None);
+        let client = self.take_client();
         life.continuity = continuity;
         match (&self.endpoint, client) {
             (Endpoint::Folder { path, .. }, Some(client)) => {
@@ -318,7 +449,9 @@ impl NoteStore for SurrealStore {
                 let flushed = self.end(&folder, client, &mut life, patience).await?;
                 if flushed { Ok(()) } else { Err(folder.not_flushed()) }
             }
-            (Endpoint::Folder { .. }, None) | (Endpoint::Memory, _) => Ok(()),
+            (Endpoint::Folder { .. }, None) | (Endpoint::Memory | Endpoint::Server { .. }, _) => {
+                Ok(())
+            }
         }
     }
 }

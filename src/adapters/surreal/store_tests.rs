@@ -40,7 +40,7 @@ fn bad_settings_are_named() {
         Err(StoreError::Misconfigured(message)) => message,
         other => panic!("accepted: {:?}", other.map(|_| ())),
     };
-    assert!(named(SurrealOptions::new("ws://db:8000")).starts_with("DB_ENDPOINT:"));
+    assert!(named(SurrealOptions::new("ws://user:pass@db:8000")).starts_with("DB_ENDPOINT:"));
     let mem = || SurrealOptions::new("mem://");
     let empty = String::new;
     assert!(named(SurrealOptions { namespace: empty(), ..mem() }).starts_with("DB_NAMESPACE:"));

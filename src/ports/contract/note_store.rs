@@ -91,13 +91,19 @@ pub(crate) struct Subject {
     pub(crate) store: Arc<dyn NoteStore>,
     /// The store over the same database after a restart, not connected.
     restart: Box<dyn Fn() -> Arc<dyn NoteStore> + Send + Sync>,
+    /// Whether a word that closing left is found by the next process.
+    keeps_word: bool,
 }
 
 impl Subject {
     /// A store whose data end with it: a restart finds the same store.
     pub(crate) fn new(store: impl NoteStore) -> Self {
         let store: Arc<dyn NoteStore> = Arc::new(store);
-        Self { store: Arc::clone(&store), restart: Box::new(move || Arc::clone(&store)) }
+        Self {
+            store: Arc::clone(&store),
+            restart: Box::new(move || Arc::clone(&store)),
+            keeps_word: true,
+        }
     }
 
     /// A store whose data are at that place, which lasts as long as the subject.
@@ -107,7 +113,16 @@ impl Subject {
         open: impl Fn(&P) -> S + Send + Sync + 'static,
     ) -> Self {
         let restart = move || -> Arc<dyn NoteStore> { Arc::new(open(&place)) };
-        Self { store: restart(), restart: Box::new(restart) }
+        Self { store: restart(), restart: Box::new(restart), keeps_word: true }
+    }
+
+    /// A store on a server, which goes on without it.
+    #[cfg_attr(not(feature = "surreal"), expect(dead_code, reason = "only memory is built"))]
+    pub(crate) fn on_server<P: Send + Sync + 'static, S: NoteStore>(
+        place: P,
+        open: impl Fn(&P) -> S + Send + Sync + 'static,
+    ) -> Self {
+        Self { keeps_word: false, ..Self::durable(place, open) }
     }
 
     /// The store, connected.

@@ -1,0 +1,123 @@
+//! One connection to a server, as long as its socket lives.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use surrealdb::engine::any::connect;
+use surrealdb::method::Stream;
+use surrealdb::opt::auth::{Database, Namespace, Root};
+use surrealdb::types::{Object, Value};
+use tokio::time::timeout;
+
+use crate::adapters::surreal::engine::Client;
+use crate::adapters::surreal::error::{classify, finish};
+use crate::adapters::surreal::options::{AuthLevel, Credentials};
+use crate::adapters::surreal::{SurrealOptions, read};
+use crate::ports::StoreError;
+
+/// The empty table that connections watch.
+const WATCHED: &str = "connection";
+
+/// How many requests may wait within the SDK. Unbounded, an outage would fill
+/// the memory.
+const CAPACITY: usize = 64;
+
+/// A client, and the watch that ends with its socket.
+pub(in crate::adapters::surreal) struct Connection {
+    client: Arc<Client>,
+    watch: Mutex<Stream<Vec<Value>>>,
+    /// Set while a call is under way, so that one that is given up leaves it.
+    pub(super) is_broken: bool,
+}
+
+/// A client that is signed in.
+pub(in crate::adapters::surreal) async fn dial(
+    options: &SurrealOptions,
+    address: &str,
+) -> Result<Client, StoreError> {
+    let client = connect(address).with_capacity(CAPACITY).await.map_err(|e| classify(&e))?;
+    let SurrealOptions { namespace, database, credentials, .. } = options;
+    if let Some(Credentials { level, username, password }) = credentials {
+        let (username, password) = (username.clone(), password.clone());
+        let (namespace, database) = (namespace.clone(), database.clone());
+        let signed_in = match level {
+            AuthLevel::Root => client.signin(Root { username, password }).await,
+            AuthLevel::Namespace => {
+                client.signin(Namespace { namespace, username, password }).await
+            }
+            AuthLevel::Database => {
+                client.signin(Database { namespace, database, username, password }).await
+            }
+        };
+        signed_in.map_err(|error| match classify(&error) {
+            StoreError::Misconfigured(why) => {
+                StoreError::Misconfigured(format!("DB_USERNAME and DB_PASSWORD: {why}"))
+            }
+            other => other,
+        })?;
+    }
+    let chosen = client.use_ns(namespace).use_db(database).await;
+    chosen.map_err(|error| classify(&error))?;
+    Ok(client)
+}
+
+impl Connection {
+    /// Starts to watch. The tables must be there.
+    pub(in crate::adapters::surreal) async fn new(client: Client) -> Result<Self, StoreError> {
+        let watch = client.select(WATCHED).live().await.map_err(|error| classify(&error))?;
+        Ok(Self { client: Arc::new(client), watch: Mutex::new(watch), is_broken: false })
+    }
+
+    pub(super) fn client(&self) -> Arc<Client> {
+        Arc::clone(&self.client)
+    }
+
+    /// Whether the socket that this connection was made with is gone. What was
+    /// answered before a `false` was answered over it.
+    pub(super) fn was_reset(&self) -> bool {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match watch.next().now_or_never() {
+                None => return false,
+                // Someone wrote into the table, which is no concern of ours.
+                Some(Some(Ok(_))) => {}
+                Some(None | Some(Err(_))) => return true,
+            }
+        }
+    }
+
+    /// A sign of life over the socket that this was made with.
+    pub(super) async fn ping(&self, patience: Duration) -> Result<(), StoreError> {
+        let timed_out = Err(StoreError::Timeout { operation: "ping", after: patience });
+        timeout(patience, read::ping(&self.client)).await.unwrap_or(timed_out)?;
+        if self.was_reset() { Err(reset()) } else { Ok(()) }
+    }
+
+    /// The processes that are, or lately were, servers of the database. Each
+    /// start of one adds another. `None` for who may not know.
+    pub(in crate::adapters::surreal) async fn servers(
+        &self,
+    ) -> Result<Option<BTreeSet<String>>, StoreError> {
+        let asked = self.client.query("INFO FOR ROOT").bind(Object::new()).await;
+        let mut results = match asked.and_then(finish) {
+            Ok(results) => results,
+            Err(error) => {
+                let error = classify(&error);
+                return if error.is_transient() { Err(error) } else { Ok(None) };
+            }
+        };
+        let told = results.take::<Value>(0).map_err(|error| classify(&error))?;
+        let Value::Object(mut told) = told else { return Ok(None) };
+        Ok(match told.remove("nodes") {
+            Some(Value::Object(nodes)) => Some(nodes.into_iter().map(|(id, _)| id).collect()),
+            _ => None,
+        })
+    }
+}
+
+/// The connection was replaced underneath.
+pub(super) fn reset() -> StoreError {
+    StoreError::ConnectionFailed("the connection was reset".to_owned())
+}

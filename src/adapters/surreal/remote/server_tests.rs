@@ -1,0 +1,152 @@
+//! A real server, as the adapter meets it.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use daybook_rig::{Mode, Proxy, Server, Storage};
+
+use crate::adapters::surreal::{AuthLevel, Credentials, SurrealOptions, SurrealStore};
+use crate::ports::{Continuity, NoteStore, StoreError};
+
+/// One server for the tests that do not harm it, with the runtime that watches
+/// its process. It ends with the process of the tests.
+static SHARED: LazyLock<(tokio::runtime::Runtime, Server)> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(Server::started(Storage::Memory)).unwrap();
+    (runtime, server)
+});
+
+fn root() -> Option<Credentials> {
+    let (username, password) = ("root".to_owned(), "root".to_owned());
+    Some(Credentials { level: AuthLevel::Root, username, password })
+}
+
+fn options(endpoint: String) -> SurrealOptions {
+    let ping_timeout = Duration::from_secs(2);
+    SurrealOptions { credentials: root(), ping_timeout, ..SurrealOptions::new(endpoint) }
+}
+
+/// How to reach the shared server. From a thread of its own, since the first
+/// caller starts the server, and may be in a runtime.
+pub(in crate::adapters::surreal) fn server_options() -> SurrealOptions {
+    let endpoint = std::thread::spawn(|| SHARED.1.endpoint()).join().unwrap();
+    options(endpoint)
+}
+
+fn store(options: SurrealOptions) -> SurrealStore {
+    SurrealStore::new(options).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cut_network_is_not_taken_for_a_restart_and_a_restart_is_noticed() {
+    let mut server = Server::started(Storage::SurrealKv).await.unwrap();
+    let proxy = Proxy::start(server.address()).await.unwrap();
+    let store = store(options(proxy.endpoint()));
+    assert_eq!(store.connect().await.unwrap(), Continuity::Suspect, "nobody knows yet");
+    proxy.cut();
+    let lost = async {
+        while store.ping().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), lost).await.unwrap();
+    assert!(matches!(store.ping().await, Err(StoreError::NotConnected)));
+    assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+    server.kill().await.unwrap();
+    server.start().await.unwrap();
+    // The SDK may be connected again by now; nothing may be answered all the same.
+    assert!(store.load(&[]).await.is_err() || store.ping().await.is_err());
+    assert_eq!(store.connect().await.unwrap(), Continuity::Suspect);
+    assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_noticed_and_calls_under_way_end() {
+    let server = Server::started(Storage::Memory).await.unwrap();
+    let frozen =
+        SurrealOptions { ping_timeout: Duration::from_millis(300), ..options(server.endpoint()) };
+    let store = store(frozen);
+    store.connect().await.unwrap();
+    server.freeze().await.unwrap();
+    let (read, ping) = tokio::join!(
+        store.checkpoint(crate::domain::LogId::from_uuid(uuid::Uuid::nil())),
+        store.ping()
+    );
+    assert!(matches!(ping, Err(StoreError::Timeout { operation: "ping", .. })), "{ping:?}");
+    assert!(matches!(read, Err(StoreError::ConnectionFailed(_))), "{read:?}");
+    assert!(!store.is_reachable().await);
+    server.thaw().await.unwrap();
+    assert!(store.is_reachable().await);
+    assert_eq!(store.connect().await.unwrap(), Continuity::Intact);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_named() {
+    let mut wrong = server_options();
+    wrong.credentials = root().map(|c| Credentials { password: "s3cret".to_owned(), ..c });
+    let refused = store(wrong).connect().await.unwrap_err();
+    assert!(matches!(refused, StoreError::Misconfigured(_)), "{refused:?}");
+    let told = refused.to_string();
+    assert!(told.contains("DB_PASSWORD") && !told.contains("s3cret"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_at_the_address_is_worth_another_attempt() {
+    let server = Server::new(Storage::Memory).unwrap();
+    let store = store(options(server.endpoint()));
+    let refused = store.connect().await.unwrap_err();
+    assert!(matches!(refused, StoreError::ConnectionFailed(_)), "{refused:?}");
+    assert!(!store.is_reachable().await);
+}
+
+/// The pool keeps its bounds while many call at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_callers_share_a_few_connections() {
+    let mut few = server_options();
+    (few.pool.min, few.pool.max) = (2, 5);
+    few.pool.acquire_timeout = Duration::from_secs(30);
+    let store = std::sync::Arc::new(store(few));
+    store.connect().await.unwrap();
+    let pool = store.pool().unwrap();
+    assert_eq!((pool.active, pool.total), (0, 2), "it is filled to its minimum");
+    let callers = (0..200).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            store.query(&list()).await.unwrap();
+            store.pool().unwrap().total
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        assert!(caller.await.unwrap() <= 5);
+    }
+    assert_eq!(store.pool().unwrap().active, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_pool_says_so_and_the_session_goes_on() {
+    let server = Server::started(Storage::Memory).await.unwrap();
+    let proxy = Proxy::start(server.address()).await.unwrap();
+    let mut one = options(proxy.endpoint());
+    (one.pool.min, one.pool.max) = (1, 1);
+    one.pool.acquire_timeout = Duration::from_millis(200);
+    let store = store(one);
+    store.connect().await.unwrap();
+    proxy.set(Mode::Silent);
+    let log = crate::domain::LogId::from_uuid(uuid::Uuid::nil());
+    let held = store.checkpoint(log);
+    let late = async {
+        tokio::task::yield_now().await;
+        let late = store.checkpoint(log).await;
+        proxy.set(Mode::Pass);
+        late
+    };
+    let (held, late) = tokio::join!(held, late);
+    assert!(matches!(late, Err(StoreError::Busy { .. })), "{late:?}");
+    assert_eq!(held.unwrap(), None);
+    assert_eq!(store.checkpoint(log).await.unwrap(), None);
+}
+
+fn list() -> crate::ports::NoteQuery {
+    let sort = crate::ports::Sort { key: crate::ports::SortKey::CreatedAt, descending: true };
+    crate::ports::NoteQuery { author: None, tag: None, sort, limit: 1, after: None }
+}

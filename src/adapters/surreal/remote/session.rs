@@ -1,0 +1,147 @@
+//! The time in which a server is known not to have been restarted.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bb8::{Pool, QueueStrategy};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::connection::{Connection, reset};
+use super::pool::{Dialer, unavailable};
+use crate::adapters::surreal::SurrealOptions;
+use crate::adapters::surreal::engine::Client;
+use crate::ports::{PoolState, StoreError};
+
+/// A pool of connections to one start of a server.
+pub(in crate::adapters::surreal) struct Session {
+    options: SurrealOptions,
+    anchor: Arc<Connection>,
+    pool: Pool<Dialer>,
+    lost: Arc<watch::Sender<bool>>,
+    checks: JoinHandle<()>,
+}
+
+impl Session {
+    /// Fills the pool to its minimum.
+    pub(in crate::adapters::surreal) async fn start(
+        options: &SurrealOptions,
+        address: String,
+        anchor: Connection,
+    ) -> Result<Self, StoreError> {
+        let (anchor, lost) = (Arc::new(anchor), Arc::new(watch::Sender::new(false)));
+        let dialer = Dialer {
+            options: options.clone(),
+            address,
+            anchor: Arc::clone(&anchor),
+            lost: Arc::clone(&lost),
+        };
+        let limits = options.pool;
+        let pool = Pool::builder()
+            .max_size(limits.max)
+            .min_idle(limits.min)
+            .connection_timeout(limits.acquire_timeout)
+            .idle_timeout(limits.idle_timeout)
+            .max_lifetime(limits.max_lifetime)
+            .reaper_rate(limits.health_interval.min(limits.idle_timeout).min(limits.max_lifetime))
+            .retry_connection(false)
+            // Every answer is checked when it is there, see `call`.
+            .test_on_check_out(false)
+            .queue_strategy(QueueStrategy::Fifo)
+            .build(dialer)
+            .await?;
+        let checks = tokio::spawn(check(pool.clone(), options.clone()));
+        Ok(Self { options: options.clone(), anchor, pool, lost, checks })
+    }
+
+    /// Makes one call over a connection of its own, within that time.
+    pub(in crate::adapters::surreal) async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        after: Duration,
+        call: impl FnOnce(Arc<Client>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut lost = self.lost.subscribe();
+        if *lost.borrow() {
+            return Err(StoreError::NotConnected);
+        }
+        let mut connection = tokio::select! {
+            connection = self.pool.get() => {
+                connection.map_err(|error| unavailable(error, &self.options))?
+            }
+            _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
+        };
+        // Until the call is over: one that is given up leaves a connection whose
+        // next answer might be its own.
+        connection.is_broken = true;
+        let result = tokio::select! {
+            result = timeout(after, call(connection.client())) => {
+                result.unwrap_or(Err(StoreError::Timeout { operation, after }))
+            }
+            _ = lost.wait_for(|lost| *lost) => Err(reset()),
+        };
+        if connection.was_reset() {
+            self.lose();
+            return Err(reset());
+        }
+        match &result {
+            Err(StoreError::Internal(_)) => {}
+            Err(error) if !error.is_an_answer() => self.lose(),
+            _ => connection.is_broken = false,
+        }
+        result
+    }
+
+    /// A sign of life, also while every connection of the pool is in use.
+    pub(in crate::adapters::surreal) async fn ping(&self) -> Result<(), StoreError> {
+        if *self.lost.borrow() {
+            return Err(StoreError::NotConnected);
+        }
+        let answer = self.anchor.ping(self.options.ping_timeout).await;
+        if answer.is_err() {
+            self.lose();
+        }
+        answer
+    }
+
+    /// Ends the session: calls under way fail, and no other is made.
+    pub(in crate::adapters::surreal) fn lose(&self) {
+        if !self.lost.send_replace(true) {
+            tracing::debug!("the session with the database is over");
+        }
+    }
+
+    pub(in crate::adapters::surreal) fn pool(&self) -> PoolState {
+        let state = self.pool.state();
+        let (total, idle) = (state.connections, state.idle_connections);
+        PoolState { active: total.saturating_sub(idle), idle, total }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.checks.abort();
+    }
+}
+
+/// Tries the idle connections from time to time, so that broken ones are
+/// replaced before someone needs them.
+async fn check(pool: Pool<Dialer>, options: SurrealOptions) {
+    let mut rounds = interval(options.pool.health_interval);
+    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    rounds.tick().await;
+    loop {
+        rounds.tick().await;
+        // The queue is first in, first out: so many checks meet each of them.
+        for _ in 0..pool.state().idle_connections {
+            let Ok(mut connection) = pool.get().await else { break };
+            let answer = connection.ping(options.ping_timeout).await;
+            connection.is_broken = answer.is_err();
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What tests of Daybook need of the world: a real SurrealDB [`Server`] that can
+//! be killed, frozen and started again on its data, and a [`Proxy`] in front of
+//! it that fails as networks do.
+
+mod program;
+mod proxy;
+mod server;
+
+pub use proxy::{Mode, Proxy};
+pub use server::{Server, Storage};

@@ -1,0 +1,194 @@
+//! A TCP proxy that fails as networks do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// How the proxy treats connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything goes through.
+    Pass,
+    /// Connections are closed as soon as they are made, and those that there are
+    /// at once.
+    Refuse,
+    /// Each piece of data comes so much later, both ways.
+    Delay(Duration),
+    /// Nothing goes through and nothing is closed. What was sent meanwhile goes
+    /// on when the mode changes.
+    Silent,
+    /// Requests go through, answers are lost.
+    SwallowReplies,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    mode: Mode,
+    /// How often all connections were cut.
+    cuts: u64,
+}
+
+/// A proxy in front of one address. Dropping it ends every connection.
+#[derive(Debug)]
+pub struct Proxy {
+    address: String,
+    state: Arc<watch::Sender<State>>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// A proxy on a free port, in [`Mode::Pass`].
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn start(target: String) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let state = Arc::new(watch::Sender::new(State { mode: Mode::Pass, cuts: 0 }));
+        let accepting = tokio::spawn(accept(listener, target, Arc::clone(&state)));
+        Ok(Self { address, state, accepting })
+    }
+
+    /// Its address, as `HOST:PORT`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its address for clients.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// Changes the mode, for connections that there are, too.
+    pub fn set(&self, mode: Mode) {
+        self.state.send_modify(|state| {
+            state.mode = mode;
+            state.cuts += u64::from(mode == Mode::Refuse);
+        });
+    }
+
+    /// Cuts every connection that there is.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, target: String, state: Arc<watch::Sender<State>>) {
+    while let Ok((client, _)) = listener.accept().await {
+        let state = state.subscribe();
+        if state.borrow().mode != Mode::Refuse {
+            tokio::spawn(relay(client, target.clone(), state));
+        }
+    }
+}
+
+async fn relay(client: TcpStream, target: String, mut state: watch::Receiver<State>) {
+    let Ok(server) = TcpStream::connect(target).await else { return };
+    if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
+        return;
+    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let cuts = state.borrow().cuts;
+    // Both halves end together, which closes both connections.
+    tokio::select! {
+        () = pump(from_client, to_server, state.clone(), false) => {}
+        () = pump(from_server, to_client, state.clone(), true) => {}
+        _ = state.wait_for(|state| state.cuts != cuts) => {}
+    }
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<State>,
+    is_reply: bool,
+) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let heard = state.wait_for(|state| state.mode != Mode::Silent).await;
+        let Ok(mode) = heard.map(|state| state.mode) else { return };
+        match mode {
+            Mode::SwallowReplies if is_reply => continue,
+            Mode::Delay(delay) => sleep(delay).await,
+            _ => {}
+        }
+        let Some(piece) = buffer.get(..length) else { return };
+        if to.write_all(piece).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut read, mut write) = stream.split();
+                    tokio::io::copy(&mut read, &mut write).await
+                });
+            }
+        });
+        address
+    }
+
+    async fn answer(stream: &mut TcpStream) -> Option<u8> {
+        let mut byte = [0];
+        match timeout(Duration::from_millis(300), stream.read_exact(&mut byte)).await {
+            Ok(Ok(_)) => Some(byte[0]),
+            Ok(Err(_)) | Err(_) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_mode_does_what_it_says() {
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        for (mode, byte, expected) in [
+            (Mode::Pass, 1, Some(1)),
+            (Mode::Delay(Duration::from_millis(10)), 2, Some(2)),
+            (Mode::Silent, 3, None),
+            // What was held back comes first.
+            (Mode::Pass, 4, Some(3)),
+            (Mode::SwallowReplies, 5, None),
+        ] {
+            proxy.set(mode);
+            stream.write_all(&[byte]).await.unwrap();
+            assert_eq!(answer(&mut stream).await, expected, "{mode:?}");
+        }
+        proxy.set(Mode::Refuse);
+        assert_eq!(answer(&mut stream).await, None);
+        let mut refused = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(refused.read(&mut [0]).await.unwrap_or(0), 0, "it is closed at once");
+        proxy.set(Mode::Pass);
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        stream.write_all(&[7]).await.unwrap();
+        assert_eq!(answer(&mut stream).await, Some(7));
+        proxy.cut();
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it is cut");
+    }
+}

@@ -1,0 +1,191 @@
+//! A real SurrealDB server.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::program::program;
+
+/// How long a start or a stop may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Where a server keeps its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In memory, until it ends.
+    Memory,
+    /// In a temporary folder, each commit synced.
+    SurrealKv,
+}
+
+/// A server on a port of its own, whose root user is `root` with the password
+/// `root`. Its port and its data stay the same over any number of starts.
+/// Dropping it ends its process.
+#[derive(Debug)]
+pub struct Server {
+    storage: Storage,
+    environment: Vec<(String, String)>,
+    port: u16,
+    folder: TempDir,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// A server that is not started yet.
+    ///
+    /// # Errors
+    /// When there is no free port or no folder for it.
+    pub fn new(storage: Storage) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?;
+        Ok(Self { storage, environment: Vec::new(), port, folder, child: None })
+    }
+
+    /// The same with a variable of its environment set.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A running server.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn started(storage: Storage) -> Result<Self> {
+        let mut server = Self::new(storage)?;
+        server.start().await?;
+        Ok(server)
+    }
+
+    /// Its address, as `HOST:PORT`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its address for clients.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("ws://{}", self.address())
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// When it cannot be built, or does not answer within a minute.
+    pub async fn start(&mut self) -> Result<()> {
+        self.launch().await?;
+        let deadline = Instant::now() + PATIENCE;
+        while !is_healthy(&self.address()).await {
+            ensure!(self.is_running(), "the server ended while it started: {}", self.told());
+            ensure!(Instant::now() < deadline, "the server does not answer: {}", self.told());
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    /// Starts it without waiting.
+    ///
+    /// # Errors
+    /// When it cannot be built or run.
+    pub async fn launch(&mut self) -> Result<()> {
+        let program = program().await?;
+        let path = match self.storage {
+            Storage::Memory => "memory".to_owned(),
+            Storage::SurrealKv => {
+                format!("surrealkv://{}?sync=every", self.folder.path().join("data").display())
+            }
+        };
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let child = Command::new(program)
+            .args(["start", "--no-banner", "--log", "warn", "--user", "root", "--pass", "root"])
+            .args(["--bind", &self.address(), &path])
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("could not run {}", program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Whether its process has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Ends it with SIGKILL.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn kill(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the server is not running")?;
+        child.kill().await.context("could not kill the server")
+    }
+
+    /// Ends it with SIGTERM.
+    ///
+    /// # Errors
+    /// When it is not running, or does not end within a minute.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.signal("TERM").await?;
+        let mut child = self.child.take().context("the server is not running")?;
+        match timeout(PATIENCE, child.wait()).await {
+            Ok(_) => Ok(()),
+            Err(_) => bail!("the server did not stop: {}", self.told()),
+        }
+    }
+
+    /// Stops its process from running, so that it neither answers nor ends.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn freeze(&self) -> Result<()> {
+        self.signal("STOP").await
+    }
+
+    /// Lets it run again.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub async fn thaw(&self) -> Result<()> {
+        self.signal("CONT").await
+    }
+
+    async fn signal(&self, name: &str) -> Result<()> {
+        let id = self.child.as_ref().and_then(Child::id).context("the server is not running")?;
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await?;
+        ensure!(sent.success(), "could not send SIG{name} to process {id}");
+        Ok(())
+    }
+
+    fn log(&self) -> std::path::PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// The end of what it said.
+    fn told(&self) -> String {
+        let told = std::fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = told.lines().rev().take(20).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// Whether a server answers at that address.
+pub(crate) async fn is_healthy(address: &str) -> bool {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build();
+    let Ok(client) = client else { return false };
+    let answer = client.get(format!("http://{address}/health")).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
