@@ -11,6 +11,8 @@
 mod in_process;
 mod kill_and_stop;
 mod log_command;
+#[cfg(feature = "surreal")]
+mod outages;
 mod program;
 mod readme;
 mod refusals;

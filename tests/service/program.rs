@@ -49,6 +49,13 @@ impl Service {
 
     /// The same with a command that was prepared.
     pub(crate) async fn start_with(command: &mut Command) -> Self {
+        let mut service = Self::launch(command);
+        service.wait_until_ready().await;
+        service
+    }
+
+    /// Starts the service and waits until it listens, ready or not.
+    pub(crate) fn launch(command: &mut Command) -> Self {
         let mut child = command.arg("--log-json").stderr(Stdio::piped()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();
         let (send, lines) = channel();
@@ -61,13 +68,12 @@ impl Service {
         let mut service = Self { child, lines, address: String::new(), client: Client::new() };
         let listening = service.wait_for_line(|line| line.get("address").is_some());
         service.address = listening["address"].as_str().unwrap().to_owned();
-        service.wait_until_ready().await;
         service
     }
 
     /// The next line of the log that is as wanted.
     #[track_caller]
-    pub(crate) fn wait_for_line(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn wait_for_line(&mut self, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         let mut told = String::new();
         loop {
             match self.lines.recv_timeout(PATIENCE) {

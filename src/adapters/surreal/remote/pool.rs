@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bb8::ManageConnection;
 use tokio::sync::watch;
 
-use super::connection::{Connection, dial, reset};
+use super::connection::{Connection, dial};
 use crate::adapters::surreal::SurrealOptions;
 use crate::ports::StoreError;
 
