@@ -10,7 +10,7 @@ run *arguments:
 
 # Test the domain and the application, without the database: seconds.
 test:
-    cargo test --no-default-features --lib
+    cargo test --package daybook --no-default-features --lib
 
 # Test everything, on the embedded database, and the crash loop's checker.
 test-db:
@@ -24,10 +24,10 @@ bench:
 # Lint and document as CI does: warnings are errors.
 lint:
     cargo fmt --all --check
-    cargo clippy --no-default-features --all-targets -- -D warnings
+    cargo clippy --package daybook --no-default-features --all-targets -- -D warnings
     cargo clippy --all-targets -- -D warnings
-    cargo clippy --package crash-loop --all-targets -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+    cargo clippy --package crash-loop --package daybook-rig --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 
 # Format the sources.
 fmt:

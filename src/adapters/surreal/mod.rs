@@ -62,6 +62,7 @@ mod error;
 mod folder;
 mod list;
 mod memtable;
+mod note_store;
 mod options;
 mod rank;
 mod read;

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -18,12 +17,8 @@ use super::remote::connection::{Connection, dial};
 use super::remote::session::Session;
 use super::remote::version_probe::Probe;
 use super::version::Verdict;
-use super::{SurrealOptions, commit, list, read, rebuild, schema};
-use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
-use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, PoolState, Recorded,
-    StoreError, Stored,
-};
+use super::{SurrealOptions, read, schema};
+use crate::ports::{Continuity, StoreError};
 
 /// How often the tables are defined again after a conflict.
 const DEFINITIONS: usize = 8;
@@ -33,27 +28,27 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Notes in SurrealDB, embedded or on a server.
 pub struct SurrealStore {
-    options: SurrealOptions,
-    endpoint: Endpoint,
+    pub(super) options: SurrealOptions,
+    pub(super) endpoint: Endpoint,
     /// What calls go through; `None` while there is no connection.
     link: RwLock<Option<Link>>,
     /// Whether the engine reported a failure of its own since it was started:
     /// then its end proves nothing.
     failed: AtomicBool,
     /// Held while connecting or closing.
-    life: Mutex<Life>,
+    pub(super) life: Mutex<Life>,
 }
 
 /// The way to the database.
 #[derive(Clone)]
-enum Link {
+pub(super) enum Link {
     /// An engine in this process.
     Engine(Arc<Client>),
     /// A server.
     Server(Arc<Session>),
 }
 
-struct Life {
+pub(super) struct Life {
     /// The server processes that were known at the last connect.
     servers: Option<BTreeSet<String>>,
     /// The engine in memory, whose data ends with it.
@@ -61,7 +56,7 @@ struct Life {
     /// Whether an engine that this store started may still have the folder.
     lingering: bool,
     /// What the database can vouch for, as far as it is known.
-    continuity: Continuity,
+    pub(super) continuity: Continuity,
     /// The version that was warned about.
     warned: Option<String>,
 }
@@ -91,7 +86,7 @@ impl SurrealStore {
         Ok(Self { options, endpoint, link, failed, life: Mutex::new(life) })
     }
 
-    fn link(&self) -> Result<Link, StoreError> {
+    pub(super) fn link(&self) -> Result<Link, StoreError> {
         let link = self.link.read().unwrap_or_else(PoisonError::into_inner);
         link.clone().ok_or(StoreError::NotConnected)
     }
@@ -102,7 +97,7 @@ impl SurrealStore {
     }
 
     /// Takes the engine, if there is one.
-    fn take_client(&self) -> Option<Arc<Client>> {
+    pub(super) fn take_client(&self) -> Option<Arc<Client>> {
         match self.replace(None)? {
             Link::Engine(client) => Some(client),
             Link::Server(session) => {
@@ -122,7 +117,7 @@ impl SurrealStore {
     }
 
     /// Makes one call within the operation timeout.
-    async fn call<T, F>(
+    pub(super) async fn call<T, F>(
         &self,
         operation: &'static str,
         call: impl FnOnce(Arc<Client>) -> F + Send,
@@ -154,7 +149,7 @@ impl SurrealStore {
 
     /// Ends the engine, waiting that long, and tells whether everything is on
     /// disk. One that failed or could not flush leaves no word.
-    async fn end(
+    pub(super) async fn end(
         &self,
         folder: &Folder,
         client: Arc<Client>,
@@ -171,7 +166,7 @@ impl SurrealStore {
 
     /// Brings everything that the engine has in memory to disk, which only its
     /// end does, and starts it again.
-    async fn flush(&self, folder: &Folder) -> Result<(), StoreError> {
+    pub(super) async fn flush(&self, folder: &Folder) -> Result<(), StoreError> {
         let mut life = self.life.lock().await;
         let client = self.take_client().ok_or(StoreError::NotConnected)?;
         let flushed = self.end(folder, client, &mut life, self.options.rebuild_timeout).await?;
@@ -179,7 +174,10 @@ impl SurrealStore {
         if flushed { Ok(()) } else { Err(folder.not_flushed()) }
     }
 
-    async fn connect_to_memory(&self, life: &mut Life) -> Result<Continuity, StoreError> {
+    pub(super) async fn connect_to_memory(
+        &self,
+        life: &mut Life,
+    ) -> Result<Continuity, StoreError> {
         let client = match &life.memory {
             // Another connection would be another, empty database.
             Some(client) => {
@@ -197,7 +195,7 @@ impl SurrealStore {
         Ok(life.continuity)
     }
 
-    async fn connect_to_folder(
+    pub(super) async fn connect_to_folder(
         &self,
         folder: &Folder,
         life: &mut Life,
@@ -228,12 +226,17 @@ impl SurrealStore {
 
     /// Starts a session. Unless the server is known to be the same as before, it
     /// may have been restarted, and have lost something.
-    async fn connect_to_server(
+    pub(super) async fn connect_to_server(
         &self,
         (secure, host): (bool, &str),
         life: &mut Life,
     ) -> Result<Continuity, StoreError> {
         drop(self.take_client());
+        if secure {
+            // Two are compiled in, and rustls does not choose. That one was
+            // installed before is no failure.
+            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        }
         let version = Probe::new(secure, host)?.version().await?;
         self.judge(version, life)?;
         let address = self.endpoint.address();
@@ -283,175 +286,10 @@ impl SurrealStore {
     }
 }
 
-async fn version(client: &Client) -> Result<String, StoreError> {
+pub(super) async fn version(client: &Client) -> Result<String, StoreError> {
     match client.version().await {
         Ok(version) => Ok(version.to_string()),
         Err(error) if is_no_version(&error) => Ok("unknown".to_owned()),
         Err(error) => Err(classify(&error)),
-    }
-}
-
-#[async_trait]
-impl NoteStore for SurrealStore {
-    /// Ends within [`SurrealOptions::connect_timeout`].
-    async fn connect(&self) -> Result<Continuity, StoreError> {
-        let mut life = self.life.lock().await;
-        let after = self.options.connect_timeout;
-        let connected = async {
-            match &self.endpoint {
-                Endpoint::Memory => self.connect_to_memory(&mut life).await,
-                Endpoint::Server { secure, host } => {
-                    self.connect_to_server((*secure, host), &mut life).await
-                }
-                Endpoint::Folder { path, .. } => {
-                    self.connect_to_folder(&Folder::new(path.clone()), &mut life).await
-                }
-            }
-        };
-        timeout(after, connected)
-            .await
-            .unwrap_or(Err(StoreError::Timeout { operation: "connect", after }))
-    }
-
-    async fn ping(&self) -> Result<(), StoreError> {
-        match self.link()? {
-            Link::Engine(client) => self.within("ping", read::ping(&client)).await,
-            Link::Server(session) => session.ping().await,
-        }
-    }
-
-    async fn is_reachable(&self) -> bool {
-        match &self.endpoint {
-            Endpoint::Server { secure, host } => match Probe::new(*secure, host) {
-                Ok(probe) => probe.is_healthy().await,
-                Err(_) => false,
-            },
-            Endpoint::Memory | Endpoint::Folder { .. } => false,
-        }
-    }
-
-    fn pool(&self) -> Option<PoolState> {
-        match self.link() {
-            Ok(Link::Server(session)) => Some(session.pool()),
-            _ => None,
-        }
-    }
-
-    async fn version(&self) -> Result<String, StoreError> {
-        self.call("version", |client: Arc<Client>| async move { version(&client).await }).await
-    }
-
-    async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
-        self.call("get", |client: Arc<Client>| async move { read::get(&client, id).await }).await
-    }
-
-    async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
-        self.call("load", |client: Arc<Client>| async move { read::load(&client, ids).await }).await
-    }
-
-    async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
-        self.call("query", |client: Arc<Client>| async move { list::page(&client, query).await })
-            .await
-    }
-
-    async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError> {
-        self.call("checkpoint", |client: Arc<Client>| async move {
-            read::checkpoint(&client, log).await
-        })
-        .await
-    }
-
-    async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.call("commit", |client| commit::commit(client, batch)).await
-    }
-
-    async fn markers(
-        &self,
-        log: LogId,
-        from: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Marker>, StoreError> {
-        let call =
-            |client: Arc<Client>| async move { read::markers(&client, log, from, limit).await };
-        self.call("markers", call).await
-    }
-
-    async fn rejections(
-        &self,
-        log: LogId,
-        first: Sequence,
-        last: Sequence,
-    ) -> Result<Vec<(Sequence, Rejection)>, StoreError> {
-        let call =
-            |client: Arc<Client>| async move { read::rejections(&client, log, first, last).await };
-        self.call("rejections", call).await
-    }
-
-    async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
-        self.call("recorded", |client: Arc<Client>| async move {
-            read::recorded(&client, log, seq).await
-        })
-        .await
-    }
-
-    async fn parked(
-        &self,
-        log: LogId,
-        from: Sequence,
-        limit: usize,
-    ) -> Result<Vec<Parked>, StoreError> {
-        let call =
-            |client: Arc<Client>| async move { read::parked(&client, log, from, limit).await };
-        self.call("parked", call).await
-    }
-
-    /// Ends within [`SurrealOptions::rebuild_timeout`]. At the end the engine of
-    /// a folder is started again, during which other calls find no connection:
-    /// the batches of a build are written like any others, and one of them that
-    /// a crash takes would be missed by nobody.
-    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
-        let (started, after) = (Instant::now(), self.options.rebuild_timeout);
-        let link = self.link()?;
-        tracing::info!("rebuilding the indexes of the database");
-        let rebuilt = async {
-            let client = match link {
-                Link::Engine(client) => client,
-                Link::Server(session) => {
-                    let rebuild = |client| async move { rebuild::indexes(&client).await };
-                    return session.call("rebuild", after, rebuild).await;
-                }
-            };
-            rebuild::indexes(&client).await?;
-            drop(client);
-            match &self.endpoint {
-                Endpoint::Folder { path, .. } => self.flush(&Folder::new(path.clone())).await,
-                Endpoint::Memory | Endpoint::Server { .. } => Ok(()),
-            }
-        };
-        let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
-        timeout(after, rebuilt).await.unwrap_or(timed_out)?;
-        tracing::info!(took = ?started.elapsed(), "the indexes of the database were rebuilt");
-        Ok(())
-    }
-
-    /// Ends within 120 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
-    /// is under way, and for the engine.
-    async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {
-        let after = engine::SHUTDOWN_BOUND;
-        let waited = timeout(after, self.life.lock()).await;
-        let mut life = waited.map_err(|_| StoreError::Timeout { operation: "close", after })?;
-        let client = self.take_client();
-        life.continuity = continuity;
-        match (&self.endpoint, client) {
-            (Endpoint::Folder { path, .. }, Some(client)) => {
-                let folder = Folder::new(path.clone());
-                let patience = engine::SHUTDOWN_BOUND;
-                let flushed = self.end(&folder, client, &mut life, patience).await?;
-                if flushed { Ok(()) } else { Err(folder.not_flushed()) }
-            }
-            (Endpoint::Folder { .. }, None) | (Endpoint::Memory | Endpoint::Server { .. }, _) => {
-                Ok(())
-            }
-        }
     }
 }
