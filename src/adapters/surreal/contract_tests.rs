@@ -23,8 +23,8 @@ fn folder(parent: &TempDir) -> SurrealStore {
 }
 
 /// One server for all of its tests, and a database of its own for each.
-fn on_server(database: &String) -> SurrealStore {
-    let options = SurrealOptions { database: database.clone(), ..server_options() };
+fn on_server(database: &str) -> SurrealStore {
+    let options = SurrealOptions { database: database.to_owned(), ..server_options() };
     SurrealStore::new(options).unwrap()
 }
 
@@ -33,7 +33,7 @@ fn database() -> String {
     format!("contract{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-note_store_contract!(server, Subject::on_server(database(), on_server));
+note_store_contract!(server, Subject::on_server(database(), |name| on_server(name)));
 note_store_contract!(mem, Subject::new(memory()));
 note_store_contract!(surrealkv, Subject::durable(TempDir::new().unwrap(), folder));
 
