@@ -8,8 +8,8 @@ use super::desk::Desk;
 use super::reading::{failed, get, unavailable};
 use super::submit::{submit, waiting};
 use super::{
-    Applier, CommandState, Health, Options, Ports, QueueHealth, ReadError, ReadNote, State,
-    SubmitError, Submitted, WriteRequest,
+    Applier, CommandState, DatabaseHealth, Health, Options, Ports, QueueHealth, ReadError,
+    ReadNote, State, SubmitError, Submitted, WriteRequest,
 };
 use crate::domain::{CommandId, NoteId};
 use crate::ports::{NoteQuery, Page, Recorded, StoreError};
@@ -137,7 +137,10 @@ impl Daybook {
         Health {
             state,
             retry_after_seconds: availability.retry_after_seconds(),
-            database: availability.database(),
+            database: DatabaseHealth {
+                pool: self.desk.ports.store.pool(),
+                ..availability.database()
+            },
             queue,
         }
     }

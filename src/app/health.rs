@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::ports::PoolState;
+
 /// Whether the service can do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -74,6 +76,8 @@ pub struct DatabaseHealth {
     pub latency: Option<Duration>,
     /// When it was probed last, answered or not.
     pub last_check: Option<DateTime<Utc>>,
+    /// The connections to it, where it is a server.
+    pub pool: Option<PoolState>,
 }
 
 /// The commands that wait for the database.

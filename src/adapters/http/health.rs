@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::app::{Daybook, Health};
+use crate::ports::PoolState;
 
 const NO_STORE: [(HeaderName, HeaderValue); 1] =
     [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -56,6 +57,21 @@ struct DatabaseBody {
     version: Option<String>,
     latency_ms: Option<f64>,
     last_check: Option<DateTime<Utc>>,
+    /// Only a server has one.
+    pool: Option<PoolBody>,
+}
+
+#[derive(Serialize)]
+struct PoolBody {
+    active: u32,
+    idle: u32,
+    total: u32,
+}
+
+impl From<PoolState> for PoolBody {
+    fn from(PoolState { active, idle, total }: PoolState) -> Self {
+        Self { active, idle, total }
+    }
 }
 
 #[derive(Serialize)]
@@ -77,6 +93,7 @@ impl From<Health> for HealthBody {
                 version: database.version,
                 latency_ms: database.latency.map(|latency| latency.as_secs_f64() * 1000.0),
                 last_check: database.last_check,
+                pool: database.pool.map(PoolBody::from),
             },
             queue: QueueBody {
                 commands: queue.commands,
