@@ -1,13 +1,11 @@
-//! SurrealDB keeps the promises of its port, on both engines and on a server.
+//! SurrealDB keeps the promises of its port, on both engines.
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::remote::server_tests::server_options;
 use super::{SurrealOptions, SurrealStore};
 use crate::ports::NoteStore;
 use crate::ports::contract::note_store::commits::keys_round_trip;
@@ -22,18 +20,6 @@ fn folder(parent: &TempDir) -> SurrealStore {
     SurrealStore::new(SurrealOptions::new(endpoint)).unwrap()
 }
 
-/// One server for all of its tests, and a database of its own for each.
-fn on_server(database: &str) -> SurrealStore {
-    let options = SurrealOptions { database: database.to_owned(), ..server_options() };
-    SurrealStore::new(options).unwrap()
-}
-
-fn database() -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("contract{}", NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-note_store_contract!(server, Subject::on_server(database(), |name| on_server(name)));
 note_store_contract!(mem, Subject::new(memory()));
 note_store_contract!(surrealkv, Subject::durable(TempDir::new().unwrap(), folder));
 

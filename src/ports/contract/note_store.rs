@@ -107,21 +107,13 @@ impl Subject {
     }
 
     /// A store whose data are at that place, which lasts as long as the subject.
+    #[cfg_attr(not(feature = "surreal"), expect(dead_code, reason = "only memory is built"))]
     pub(crate) fn durable<P: Send + Sync + 'static, S: NoteStore>(
         place: P,
         open: impl Fn(&P) -> S + Send + Sync + 'static,
     ) -> Self {
         let restart = move || -> Arc<dyn NoteStore> { Arc::new(open(&place)) };
         Self { store: restart(), restart: Box::new(restart), keeps_word: true }
-    }
-
-    /// A store on a server, which goes on without it.
-    #[cfg_attr(not(feature = "surreal"), expect(dead_code, reason = "only memory is built"))]
-    pub(crate) fn on_server<P: Send + Sync + 'static, S: NoteStore>(
-        place: P,
-        open: impl Fn(&P) -> S + Send + Sync + 'static,
-    ) -> Self {
-        Self { keeps_word: false, ..Self::durable(place, open) }
     }
 
     /// The store, connected.

@@ -22,4 +22,4 @@ pub(super) mod session;
 pub(super) mod version_probe;
 
 #[cfg(test)]
-pub(super) mod server_tests;
+mod server_tests;

@@ -22,15 +22,16 @@ fn root() -> Option<Credentials> {
 }
 
 fn options(endpoint: String) -> SurrealOptions {
-    let ping_timeout = Duration::from_secs(2);
+    let ping_timeout = Duration::from_secs(5);
     SurrealOptions { credentials: root(), ping_timeout, ..SurrealOptions::new(endpoint) }
 }
 
 /// How to reach the shared server. From a thread of its own, since the first
 /// caller starts the server, and may be in a runtime.
-pub(in crate::adapters::surreal) fn server_options() -> SurrealOptions {
+fn server_options() -> SurrealOptions {
     let endpoint = std::thread::spawn(|| SHARED.1.endpoint()).join().unwrap();
-    options(endpoint)
+    // Many tests share it, on a machine that may be busy.
+    SurrealOptions { ping_timeout: Duration::from_secs(60), ..options(endpoint) }
 }
 
 fn store(options: SurrealOptions) -> SurrealStore {
