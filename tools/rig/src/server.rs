@@ -152,7 +152,15 @@ impl Server {
     /// # Errors
     /// When it is not running.
     pub async fn freeze(&self) -> Result<()> {
-        self.signal("STOP").await
+        self.signal("STOP").await?;
+        let id = self.child.as_ref().and_then(Child::id).context("the server is not running")?;
+        let deadline = Instant::now() + PATIENCE;
+        // The signal is only on its way; until it is there, calls are answered.
+        while !std::fs::read_to_string(format!("/proc/{id}/stat"))?.contains(") T ") {
+            ensure!(Instant::now() < deadline, "the server does not freeze");
+            sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Lets it run again.
