@@ -9,7 +9,7 @@ use surrealdb::engine::any::connect;
 use surrealdb::method::Stream;
 use surrealdb::opt::auth::{Database, Namespace, Root};
 use surrealdb::types::{Object, Value};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::{classify, finish};
@@ -23,6 +23,12 @@ const WATCHED: &str = "connection";
 /// How many requests may wait within the SDK. Unbounded, an outage would fill
 /// the memory.
 const CAPACITY: usize = 64;
+
+/// How often a watch is registered again after a conflict.
+const REGISTRATIONS: usize = 32;
+
+/// The longest pause before that.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A client, and the watch that ends with its socket.
 pub(in crate::adapters::surreal) struct Connection {
@@ -66,7 +72,18 @@ pub(in crate::adapters::surreal) async fn dial(
 impl Connection {
     /// Starts to watch. The tables must be there.
     pub(in crate::adapters::surreal) async fn new(client: Client) -> Result<Self, StoreError> {
-        let watch = client.select(WATCHED).live().await.map_err(|error| classify(&error))?;
+        let mut registered = 0;
+        let watch = loop {
+            // A watch is written into the definition of the table, so connections
+            // that are made at the same time get into each other's way.
+            match client.select(WATCHED).live().await.map_err(|error| classify(&error)) {
+                Err(StoreError::Conflict(_)) if registered < REGISTRATIONS => {
+                    registered += 1;
+                    sleep(LONGEST_PAUSE.mul_f32(fastrand::f32())).await;
+                }
+                watch => break watch?,
+            }
+        };
         Ok(Self { client: Arc::new(client), watch: Mutex::new(watch), is_broken: false })
     }
 
