@@ -303,6 +303,7 @@ impl Applier {
             accepted_at: last.submission.accepted_at,
             commit: expected.map_or(0, |checkpoint| checkpoint.commit) + self.made,
             horizon,
+            rebuilt_at: cursor.rebuilt_at,
         };
         (checkpoint, Marker { first: first.seq(), last: last.seq() })
     }

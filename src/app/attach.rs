@@ -24,6 +24,8 @@ pub(super) struct Cursor {
     pub(super) heal_floor: Sequence,
     /// Where the log was when that was computed.
     pub(super) floor_taken_at: u64,
+    /// When the indexes were made anew, for the next checkpoint to tell.
+    pub(super) rebuilt_at: Sequence,
 }
 
 /// Why the applier cannot go on.
@@ -130,8 +132,8 @@ pub(super) async fn check_history(
 }
 
 /// Heals the database if it may have lost something, gives the parked commands
-/// another chance, and finds the place to go
-/// on from.
+/// another chance, and finds the place to go on
+/// from.
 pub(super) async fn resume(
     desk: &Desk,
     mut checkpoint: Option<Checkpoint>,
@@ -144,12 +146,15 @@ pub(super) async fn resume(
     };
     let position = log.locate(applied).await?;
     let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
+    let mut rebuilt_at = Sequence::ZERO;
     if let Some(found) = &mut checkpoint {
         learn_parked(desk).await?;
+        rebuilt_at = found.rebuilt_at;
         if continuity == Continuity::Suspect {
-            *found = heal(desk, *found).await?;
+            (*found, rebuilt_at) = heal(desk, *found).await?;
         }
         *found = retry_parked(desk, *found).await?;
     }
-    Ok(Cursor { checkpoint, position, heal_floor, floor_taken_at: position.end })
+    let floor_taken_at = position.end;
+    Ok(Cursor { checkpoint, position, heal_floor, floor_taken_at, rebuilt_at })
 }

@@ -160,7 +160,7 @@ impl NoteStore for FaultyStore {
         self.call("parked", self.inner.parked(log, from, limit)).await
     }
 
-    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+    async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError> {
         self.call("rebuild", self.inner.rebuild_indexes()).await
     }
 

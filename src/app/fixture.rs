@@ -37,9 +37,17 @@ impl Fixture {
     }
 
     pub(super) fn with(options: Options) -> Self {
+        Self::over(MemoryStore::journaled(), options)
+    }
+
+    /// On a database that may lose indexes that it was told to make anew.
+    pub(super) fn losing_indexes(options: Options) -> Self {
+        Self::over(MemoryStore::journaled().losing_indexes(), options)
+    }
+
+    fn over(store: MemoryStore, options: Options) -> Self {
         let log = Arc::new(MemoryLog::new(LogId::from_uuid(Uuid::from_u128(7))));
-        let store = Arc::new(MemoryStore::journaled());
-        Self::on(log, store, Arc::default(), options)
+        Self::on(log, Arc::new(store), Arc::default(), options)
     }
 
     fn on(

@@ -15,7 +15,9 @@
 //! A lost transaction takes its index entries with it and leaves the notes to
 //! later ones, so the indexes are made anew before the first repair. From then
 //! on each repair keeps them right by itself, and a crash in between leaves a gap
-//! that starts this over.
+//! that starts this over. Where a crash can take a part of the new indexes
+//! ([`Rebuilt::Volatile`]), the checkpoint tells since when, and until that is
+//! behind the horizon every comparison makes them anew, whatever it finds.
 //!
 //! The repair is a batch like any other: it leaves a marker, it may be lost
 //! itself, and repeating it changes nothing.
@@ -26,32 +28,43 @@ use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::parking::{Narrowing, Refused};
 use crate::domain::{Entry, Sequence};
-use crate::ports::{Checkpoint, Marker, Measurement};
+use crate::ports::{Checkpoint, Marker, Measurement, Rebuilt};
 
 /// How many markers are asked for at once.
 const MARKERS_PER_READ: usize = 4096;
 
 /// Compares the markers from the horizon to the checkpoint with the log and
-/// applies again what is missing. Returns the checkpoint after the repairs.
-pub(super) async fn heal(desk: &Desk, mut checkpoint: Checkpoint) -> Result<Checkpoint, Failure> {
+/// applies again what is missing. Returns the checkpoint after the repairs, and
+/// what the next one has to say of the indexes.
+pub(super) async fn heal(
+    desk: &Desk,
+    mut checkpoint: Checkpoint,
+) -> Result<(Checkpoint, Sequence), Failure> {
     let first = checkpoint.horizon.max(desk.ports.log.positions().first);
     tracing::info!(%first, last = %checkpoint.applied, "comparing the database with the log");
-    let mut from = first;
-    let mut gaps = 0;
-    while let Some(gap) = next_gap(desk, from, checkpoint.applied).await? {
-        if gaps == 0 {
-            tracing::warn!("the database has lost commands; making its indexes anew first");
-            desk.ports.store.rebuild_indexes().await?;
+    let mut rebuilt_at = checkpoint.rebuilt_at;
+    let mut found = next_gap(desk, first, checkpoint.applied).await?;
+    if found.is_some() || rebuilt_at >= checkpoint.horizon {
+        match found {
+            Some(_) => tracing::warn!("the database has lost commands that it had acknowledged"),
+            None => tracing::info!("the database may have lost a part of its indexes"),
         }
-        checkpoint = repair(desk, checkpoint, gap).await?;
+        rebuilt_at = match desk.ports.store.rebuild_indexes().await? {
+            Rebuilt::Durable => Sequence::ZERO,
+            Rebuilt::Volatile => checkpoint.applied,
+        };
+    }
+    let mut gaps = 0;
+    while let Some(gap) = found {
+        checkpoint = repair(desk, checkpoint, rebuilt_at, gap).await?;
         gaps += 1;
-        from = gap.last.next();
+        found = next_gap(desk, gap.last.next(), checkpoint.applied).await?;
     }
     if gaps > 0 {
         desk.ports.metrics.record(Measurement::Healed { batches: gaps });
     }
     tracing::info!(healed_batches = gaps, "the database has everything it had acknowledged");
-    Ok(checkpoint)
+    Ok((checkpoint, rebuilt_at))
 }
 
 /// The first stretch from `from` to `upto` that no marker covers.
@@ -80,6 +93,7 @@ async fn next_gap(
 async fn repair(
     desk: &Desk,
     mut checkpoint: Checkpoint,
+    rebuilt_at: Sequence,
     gap: Marker,
 ) -> Result<Checkpoint, Failure> {
     let log = desk.ports.log.id();
@@ -94,7 +108,7 @@ async fn repair(
             break;
         };
         let marker = Marker { first: from, last };
-        let repaired = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+        let repaired = Checkpoint { commit: checkpoint.commit + 1, rebuilt_at, ..checkpoint };
         let posted = match desk.judge(&entries).await {
             Ok(judged) => {
                 let batch = judged.batch(log, Some(checkpoint), repaired, marker);

@@ -76,6 +76,8 @@ fn precondition(kind: u8) -> Precondition {
 enum Losses {
     /// Any batch.
     Any,
+    /// Any batch, and the indexes that were made anew.
+    AnyAndIndexes,
     /// Any batch that was committed since the indexes were made anew last.
     SinceRebuild,
     /// Any batch of the last five commands.
@@ -91,7 +93,11 @@ async fn run(
     schedule: Vec<Action>,
 ) -> (Fixture, usize) {
     let batch = ReadLimit { max_commands: batch, max_bytes: u64::MAX };
-    let mut fixture = Fixture::with(Options { batch, heal_window_bytes, ..Options::default() });
+    let options = Options { batch, heal_window_bytes, ..Options::default() };
+    let mut fixture = match losses {
+        Losses::AnyAndIndexes => Fixture::losing_indexes(options),
+        _ => Fixture::with(options),
+    };
     let mut lost_batches = 0;
     let mut newest = 0;
     for (number, action) in schedule.into_iter().enumerate() {
@@ -111,7 +117,7 @@ async fn run(
                 let applied = batches.iter().map(|batch| batch.checkpoint.applied.get());
                 newest = applied.fold(newest, u64::max);
                 let at_risk = |index: usize| match losses {
-                    Losses::Any => true,
+                    Losses::Any | Losses::AnyAndIndexes => true,
                     Losses::SinceRebuild => index >= durable,
                     Losses::InWindow => batches[index].marker.first.get() + 5 > newest,
                 };
@@ -180,6 +186,18 @@ proptest! {
     ) {
         runtime().block_on(async {
             let (fixture, _) = run(batch, u64::MAX, Losses::SinceRebuild, schedule).await;
+            assert_eq!(fixture.notes().await, fixture.folded().await.notes);
+            fixture.assert_lists().await;
+        });
+    }
+
+    #[test]
+    fn lists_are_right_where_indexes_are_lost_too(
+        batch in 1..6_usize,
+        schedule in prop::collection::vec(action(), 1..80),
+    ) {
+        runtime().block_on(async {
+            let (fixture, _) = run(batch, u64::MAX, Losses::AnyAndIndexes, schedule).await;
             assert_eq!(fixture.notes().await, fixture.folded().await.notes);
             fixture.assert_lists().await;
         });

@@ -143,3 +143,37 @@ async fn a_list_shows_every_note_once_after_a_loss() {
     healed(vec![create("a"), patch("a", "2"), patch("a", "3")], &[2]).await.assert_lists().await;
     healed(vec![create("a"), patch("a", "two"), delete("a")], &[2]).await.assert_lists().await;
 }
+
+/// Crashes, which undoes what made the indexes anew and loses nothing else, and
+/// restarts. Tells how often the indexes were made anew since.
+async fn rebuilds_after_crash(fixture: Fixture) -> (Fixture, usize) {
+    fixture.store.crash(|_| true);
+    let mut fixture = fixture.restarted();
+    fixture.catch_up().await;
+    let rebuilds = fixture.store.rebuilds();
+    (fixture, rebuilds)
+}
+
+#[tokio::test]
+async fn indexes_that_a_crash_may_take_are_made_anew_as_long_as_it_may() {
+    let batch = ReadLimit { max_commands: 1, max_bytes: u64::MAX };
+    // About ten commands.
+    let options = Options { batch, heal_window_bytes: 1_000, ..Options::default() };
+    let mut fixture = Fixture::losing_indexes(options);
+    for key in ["a", "b", "c"] {
+        fixture.append(create(key), Precondition::None).await;
+    }
+    fixture.catch_up().await;
+    fixture.store.crash(|index| index != 1);
+    fixture = fixture.restarted();
+    fixture.catch_up().await;
+    assert_eq!(fixture.store.rebuilds(), 1);
+    let (mut fixture, rebuilds) = rebuilds_after_crash(fixture).await;
+    assert_eq!(rebuilds, 1);
+    for number in 0..100 {
+        fixture.append(put("a", &format!("title {number}")), Precondition::None).await;
+    }
+    fixture.catch_up().await;
+    let (_, rebuilds) = rebuilds_after_crash(fixture).await;
+    assert_eq!(rebuilds, 0, "it is behind the horizon");
+}

@@ -15,6 +15,16 @@ pub enum Continuity {
     Suspect,
 }
 
+/// How firmly indexes stand that were made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebuilt {
+    /// No crash undoes it or loses anything that was committed before it.
+    Durable,
+    /// Lists are right, but the database goes on building, and a crash may take
+    /// parts of that without a trace.
+    Volatile,
+}
+
 /// How far a log has been applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -30,6 +40,10 @@ pub struct Checkpoint {
     /// and traces of deletions by commands before it are forgotten in the
     /// transaction that moves it.
     pub horizon: Sequence,
+    /// The last command that was applied when the indexes were made anew, unless
+    /// that was [`Rebuilt::Durable`]; 0 for never. Not before the horizon, it
+    /// tells that a crash may have taken a part of them.
+    pub rebuilt_at: Sequence,
 }
 
 /// A transaction to be: the changes of some commands with all they entail.

@@ -15,8 +15,8 @@ mod query;
 mod store_error;
 
 pub use batch::{
-    Batch, Checkpoint, Continuity, Found, Marker, Parked, PoolState, Provenance, Recorded, Stamp,
-    Stored, Write,
+    Batch, Checkpoint, Continuity, Found, Marker, Parked, PoolState, Provenance, Rebuilt, Recorded,
+    Stamp, Stored, Write,
 };
 pub use clock::Clock;
 pub use command_log::{CommandLog, LogError, Positions, ReadLimit};

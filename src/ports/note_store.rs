@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, Page, Parked, PoolState, Recorded,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, Page, Parked, PoolState, Rebuilt, Recorded,
     StoreError, Stored,
 };
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
@@ -137,12 +137,12 @@ pub trait NoteStore: Send + Sync + 'static {
     /// A lost batch takes its index entries with it, and brings back those that
     /// it had removed, while the notes may be as a later batch left them. Until
     /// this is done, lists may miss notes or show them twice. It may take as
-    /// long as reading every note, and may be repeated. After `Ok` no crash
-    /// undoes it or loses anything that was committed before it.
+    /// long as reading every note, and may be repeated. After `Ok` lists are
+    /// right; what a crash can do to that is in the answer.
     ///
     /// # Errors
     /// As for [`get`](Self::get).
-    async fn rebuild_indexes(&self) -> Result<(), StoreError>;
+    async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError>;
 
     /// Closes the connection and leaves word for the next
     /// [`connect`](Self::connect) of a store that keeps its data on this

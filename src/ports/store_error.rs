@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Why the database could not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no connection; [`NoteStore::connect`] makes one.
+    /// There is no connection; [`connect`](super::NoteStore::connect) makes one.
     #[error("there is no connection to the database")]
     NotConnected,
     /// The database could not be reached or broke the connection.

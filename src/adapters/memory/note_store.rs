@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::tables::{Tables, Transaction};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, Recorded,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, Rebuilt, Recorded,
     StoreError, Stored, Write,
 };
 
@@ -33,6 +33,8 @@ struct State {
     next_commit: Option<CommitFault>,
     /// The notes of which no change is taken.
     refused: BTreeSet<NoteId>,
+    /// Whether a crash undoes that the indexes were made anew.
+    loses_indexes: bool,
     /// The notes whose record cannot be read.
     unreadable: BTreeSet<NoteId>,
 }
@@ -58,6 +60,13 @@ impl MemoryStore {
     pub fn journaled() -> Self {
         let state = State { journal: Some(Vec::new()), ..State::default() };
         Self { state: Arc::new(Mutex::new(state)), ..Self::default() }
+    }
+
+    /// The same, whose crashes also undo that its indexes were made anew.
+    #[must_use]
+    pub fn losing_indexes(self) -> Self {
+        self.lock().loses_indexes = true;
+        self
     }
 
     /// Another client of the same database, not connected.
@@ -100,12 +109,13 @@ impl MemoryStore {
         state.breaks += 1;
         state.crashed = true;
         let Some(journal) = state.journal.take() else { return };
+        let loses_indexes = state.loses_indexes;
         let mut index = 0;
         let kept: Vec<Transaction> = journal
             .into_iter()
             .filter(|step| {
                 if !is_batch(step) {
-                    return true;
+                    return !loses_indexes;
                 }
                 index += 1;
                 survives(index - 1)
@@ -138,6 +148,14 @@ impl MemoryStore {
         let journal = state.journal.as_deref().unwrap_or_default();
         let rebuilt = journal.iter().rposition(|step| !is_batch(step)).unwrap_or_default();
         journal.iter().take(rebuilt).filter(|step| is_batch(step)).count()
+    }
+
+    /// How often the indexes were made anew, of what no crash took.
+    #[must_use]
+    pub fn rebuilds(&self) -> usize {
+        let state = self.lock();
+        let journal = state.journal.as_deref().unwrap_or_default();
+        journal.iter().filter(|step| !is_batch(step)).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -285,11 +303,11 @@ impl NoteStore for MemoryStore {
         !self.lock().outage
     }
 
-    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+    async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError> {
         let mut state = self.connected()?;
         let transaction = state.tables.rebuild();
         state.perform(transaction);
-        Ok(())
+        Ok(if state.loses_indexes { Rebuilt::Volatile } else { Rebuilt::Durable })
     }
 
     async fn close(&self, continuity: Continuity) -> Result<(), StoreError> {

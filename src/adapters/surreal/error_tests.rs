@@ -31,7 +31,7 @@ async fn error_of(client: &Client, text: &str) -> surrealdb::Error {
 async fn errors_are_told_apart() {
     let store = connected().await;
     let client = store.client().unwrap();
-    client.query("CREATE checkpoint:a SET applied = 1, accepted_at = time::now(), commits = 1, horizon = 1")
+    client.query("CREATE checkpoint:a SET applied = 1, accepted_at = time::now(), commits = 1, horizon = 1, rebuilt_at = 0")
         .await.unwrap().check().unwrap();
     for (text, code) in [
         (

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | `notes` | `notes:<key>`, the id of the note | the note; `log` and `seq` of its last change; `earlier_logs` and `earlier_seqs`: the last change by each other log; two ranks, see `rank` |
 //! | `deletion` | `deletion:<key of the note>` | `log` and `seq` of its last deletion, and `earlier_…` as above |
-//! | `checkpoint` | `checkpoint:<log>` | `applied`, `accepted_at`, `commits`, `horizon` |
+//! | `checkpoint` | `checkpoint:<log>` | `applied`, `accepted_at`, `commits`, `horizon`, `rebuilt_at` |
 //! | `marker` | `marker:[<log>, <last>]` | `first`; `versions`, one per command |
 //! | `parked` | `parked:[<log>, <seq>]` | `note`, `attempts`, `reason`, `since` |
 //! | `rejection` | `rejection:[<log>, <seq>]` | `code`, `current` |

@@ -9,18 +9,20 @@ use tokio::time::timeout;
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
+use super::remote::session::Session;
 use super::remote::version_probe::Probe;
 use super::store::{Link, SurrealStore, version};
 use super::{commit, list, read, rebuild};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
 use crate::ports::{
-    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, PoolState, Recorded,
-    StoreError, Stored,
+    Batch, Checkpoint, Continuity, Marker, NoteQuery, NoteStore, Page, Parked, PoolState, Rebuilt,
+    Recorded, StoreError, Stored,
 };
 
 #[async_trait]
 impl NoteStore for SurrealStore {
-    /// Ends within [`SurrealOptions::connect_timeout`].
+    /// Ends within
+    /// [`SurrealOptions::connect_timeout`](super::SurrealOptions::connect_timeout).
     async fn connect(&self) -> Result<Continuity, StoreError> {
         let mut life = self.life.lock().await;
         let after = self.options.connect_timeout;
@@ -132,22 +134,25 @@ impl NoteStore for SurrealStore {
         self.call("parked", call).await
     }
 
-    /// Ends within [`SurrealOptions::rebuild_timeout`]. At the end the engine of
-    /// a folder is started again, during which other calls find no connection:
-    /// the batches of a build are written like any others, and one of them that
-    /// a crash takes would be missed by nobody.
-    async fn rebuild_indexes(&self) -> Result<(), StoreError> {
+    /// Ends within
+    /// [`SurrealOptions::rebuild_timeout`](super::SurrealOptions::rebuild_timeout),
+    /// on a server as soon as it has begun. At the end the engine of a folder is
+    /// started again, during which other calls find no connection: the batches of
+    /// a build are written like any others, and one of them that a crash takes
+    /// would be missed by nobody.
+    async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError> {
         let (started, after) = (Instant::now(), self.options.rebuild_timeout);
-        let link = self.link()?;
-        tracing::info!("rebuilding the indexes of the database");
+        tracing::info!("building the indexes of the database anew");
+        let client = match self.link()? {
+            Link::Engine(client) => client,
+            Link::Server(session) => {
+                let begin = |client| async move { rebuild::begin(&client).await };
+                session.call("rebuild", self.options.operation_timeout, begin).await?;
+                tokio::spawn(follow_build(session, started));
+                return Ok(Rebuilt::Volatile);
+            }
+        };
         let rebuilt = async {
-            let client = match link {
-                Link::Engine(client) => client,
-                Link::Server(session) => {
-                    let rebuild = |client| async move { rebuild::indexes(&client).await };
-                    return session.call("rebuild", after, rebuild).await;
-                }
-            };
             rebuild::indexes(&client).await?;
             drop(client);
             match &self.endpoint {
@@ -157,8 +162,8 @@ impl NoteStore for SurrealStore {
         };
         let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
         timeout(after, rebuilt).await.unwrap_or(timed_out)?;
-        tracing::info!(took = ?started.elapsed(), "the indexes of the database were rebuilt");
-        Ok(())
+        tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
+        Ok(Rebuilt::Durable)
     }
 
     /// Ends within 120 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
@@ -179,6 +184,19 @@ impl NoteStore for SurrealStore {
             (Endpoint::Folder { .. }, None) | (Endpoint::Memory | Endpoint::Server { .. }, _) => {
                 Ok(())
             }
+        }
+    }
+}
+
+/// Tells when a server has built its indexes, which slows it down and lists more.
+async fn follow_build(session: Arc<Session>, started: Instant) {
+    let built = session.follow(|client| async move { rebuild::all_completed(&client).await });
+    match built.await {
+        Ok(()) => {
+            tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
+        }
+        Err(error) => {
+            tracing::warn!(code = error.code(), %error, "lists are slow: an index is not built");
         }
     }
 }

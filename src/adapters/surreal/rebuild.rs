@@ -11,6 +11,10 @@
 //! place it has come to. Until it is complete no list uses the index: lists are
 //! right, but read the whole table. So are they after a build that was broken
 //! off; doing it again starts over under yet another number.
+//!
+//! An embedded engine is waited for, and its folder synced after that. A server
+//! is not: what it builds in, no word brings to disk, and a service that waited
+//! would be away as long as every note is read seven times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,16 +31,50 @@ use crate::ports::StoreError;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often an index is defined again after a conflict.
+const DEFINITIONS: usize = 16;
+
 /// Builds every index anew, one after the other. It ends by itself only when
 /// each is complete or one has failed.
 pub(super) async fn indexes(client: &Arc<Client>) -> Result<(), StoreError> {
     for index in &INDEXES {
-        let anew = format!("{} CONCURRENTLY", index.definition("OVERWRITE"));
-        let defined = transaction::run(Arc::clone(client), anew, Object::new()).await?;
-        defined.map_err(|error| classify(&error))?;
+        define(client, index).await?;
         completed(client, index).await?;
     }
     Ok(())
+}
+
+/// Lets the database begin to build every index anew. From then on lists are
+/// right.
+pub(super) async fn begin(client: &Arc<Client>) -> Result<(), StoreError> {
+    for index in &INDEXES {
+        define(client, index).await?;
+    }
+    Ok(())
+}
+
+/// Waits until every index is complete or one has failed.
+pub(super) async fn all_completed(client: &Client) -> Result<(), StoreError> {
+    for index in &INDEXES {
+        completed(client, index).await?;
+    }
+    Ok(())
+}
+
+async fn define(client: &Arc<Client>, index: &Index) -> Result<(), StoreError> {
+    let anew = format!("{} CONCURRENTLY", index.definition("OVERWRITE"));
+    let mut conflicts = 0;
+    loop {
+        let defined = transaction::run(Arc::clone(client), anew.as_str(), Object::new()).await?;
+        match defined.map_err(|error| classify(&error)) {
+            // With another index of the table that is being built.
+            Err(StoreError::Conflict(_)) if conflicts < DEFINITIONS => {
+                conflicts += 1;
+                sleep(FIRST_PAUSE).await;
+            }
+            defined => return defined,
+        }
+    }
 }
 
 /// Waits until the index is complete.

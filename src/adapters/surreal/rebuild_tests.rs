@@ -24,7 +24,7 @@ async fn connected(options: SurrealOptions) -> SurrealStore {
     store
 }
 
-fn note(key: &str, version: u64, updated: i64) -> Note {
+pub(super) fn note(key: &str, version: u64, updated: i64) -> Note {
     Note {
         id: NoteId::from_key(key).unwrap(),
         title: String::new(),
@@ -38,13 +38,14 @@ fn note(key: &str, version: u64, updated: i64) -> Note {
 }
 
 /// The `number`th batch: these notes are put.
-async fn put(store: &SurrealStore, number: u64, notes: &[Note]) {
+pub(super) async fn put(store: &SurrealStore, number: u64, notes: &[Note]) {
     let seq = Sequence::new(number);
     let at = |number| Checkpoint {
         applied: Sequence::new(number),
         accepted_at: DateTime::UNIX_EPOCH,
         commit: number,
         horizon: Sequence::FIRST,
+        rebuilt_at: Sequence::ZERO,
     };
     let log = LogId::from_uuid(uuid::Uuid::from_u128(1));
     let write = |note: &Note| Write::Put {
@@ -77,7 +78,7 @@ async fn keys(store: &SurrealStore, key: SortKey, filtered: bool, limit: usize) 
     }
 }
 
-async fn assert_lists(store: &SurrealStore, created: &[&str], updated: &[&str]) {
+pub(super) async fn assert_lists(store: &SurrealStore, created: &[&str], updated: &[&str]) {
     for filtered in [false, true] {
         assert_eq!(keys(store, SortKey::CreatedAt, filtered, 2).await, created);
         assert_eq!(keys(store, SortKey::UpdatedAt, filtered, 2).await, updated);

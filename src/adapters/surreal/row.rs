@@ -97,6 +97,7 @@ pub(super) fn checkpoint_fields(checkpoint: &Checkpoint) -> Result<Object, Store
     row.insert("accepted_at", Datetime::from(checkpoint.accepted_at));
     row.insert("commits", integer(checkpoint.commit)?);
     row.insert("horizon", integer(checkpoint.horizon.get())?);
+    row.insert("rebuilt_at", integer(checkpoint.rebuilt_at.get())?);
     Ok(row)
 }
 
@@ -256,6 +257,7 @@ impl Record {
             accepted_at: self.time("accepted_at")?,
             commit: self.count("commits")?,
             horizon: self.sequence("horizon")?,
+            rebuilt_at: self.sequence("rebuilt_at")?,
         })
     }
 

@@ -64,6 +64,7 @@ DEFINE FIELD IF NOT EXISTS applied ON checkpoint TYPE int;
 DEFINE FIELD IF NOT EXISTS accepted_at ON checkpoint TYPE datetime;
 DEFINE FIELD IF NOT EXISTS commits ON checkpoint TYPE int;
 DEFINE FIELD IF NOT EXISTS horizon ON checkpoint TYPE int;
+DEFINE FIELD IF NOT EXISTS rebuilt_at ON checkpoint TYPE int;
 
 DEFINE TABLE IF NOT EXISTS marker SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS first ON marker TYPE int;

@@ -13,7 +13,7 @@ pub(super) const SELECT_RANGE: &str = "SELECT * FROM $range LIMIT $limit";
 /// A batch, in one transaction; see `commit` for its variables.
 pub(super) const COMMIT: &str = "
 BEGIN;
-LET $found = (SELECT applied, accepted_at, commits, horizon FROM ONLY $checkpoint);
+LET $found = (SELECT applied, accepted_at, commits, horizon, rebuilt_at FROM ONLY $checkpoint);
 IF $found != $expected { THROW 'moved' };
 LET $now = (SELECT id, log, seq FROM $judged);
 IF $now != $judged_as { THROW 'changed' };

@@ -27,6 +27,7 @@ fn batch(commit: u64) -> Batch {
         accepted_at: chrono::DateTime::UNIX_EPOCH,
         commit,
         horizon: Sequence::FIRST,
+        rebuilt_at: Sequence::ZERO,
     };
     let seq = Sequence::new(commit);
     let log = LogId::from_uuid(uuid::Uuid::from_u128(1));

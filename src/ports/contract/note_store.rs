@@ -173,6 +173,7 @@ impl<'a> Poster<'a> {
             accepted_at: time(i64::try_from(last.get()).unwrap(), 1),
             commit: self.at.map_or(0, |at| at.commit) + 1,
             horizon: self.at.map_or(Sequence::FIRST, |at| at.horizon),
+            rebuilt_at: self.at.map_or(Sequence::ZERO, |at| at.rebuilt_at),
         };
         let marker = Marker { first, last };
         let batch = Batch::new(self.log, self.at, checkpoint, marker);

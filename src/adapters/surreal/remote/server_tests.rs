@@ -1,12 +1,14 @@
 //! A real server, as the adapter meets it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use daybook_rig::{Mode, Proxy, Server, Storage};
 
-use crate::adapters::surreal::{AuthLevel, Credentials, SurrealOptions, SurrealStore};
-use crate::ports::{Continuity, NoteStore, StoreError};
+use super::connection::dial;
+use crate::adapters::surreal::rebuild_tests::{assert_lists, note, put};
+use crate::adapters::surreal::{AuthLevel, Credentials, SurrealOptions, SurrealStore, rebuild};
+use crate::ports::{Continuity, NoteStore, Rebuilt, StoreError};
 
 /// One server for the tests that do not harm it, with the runtime that watches
 /// its process. It ends with the process of the tests.
@@ -106,7 +108,7 @@ async fn two_hundred_callers_share_a_few_connections() {
     let mut few = server_options();
     (few.pool.min, few.pool.max) = (2, 5);
     few.pool.acquire_timeout = Duration::from_secs(30);
-    let store = std::sync::Arc::new(store(few));
+    let store = Arc::new(store(few));
     store.connect().await.unwrap();
     let pool = store.pool().unwrap();
     assert_eq!((pool.active, pool.total), (0, 2), "it is filled to its minimum");
@@ -145,6 +147,29 @@ async fn an_exhausted_pool_says_so_and_the_session_goes_on() {
     assert!(matches!(late, Err(StoreError::Busy { .. })), "{late:?}");
     assert_eq!(held.unwrap(), None);
     assert_eq!(store.checkpoint(log).await.unwrap(), None);
+}
+
+/// A server builds its indexes while it serves, and may be told to start over.
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_are_built_anew_behind_lists_that_are_right() {
+    let options = SurrealOptions { database: "rebuilt".to_owned(), ..server_options() };
+    let store = store(options.clone());
+    store.connect().await.unwrap();
+    put(&store, 1, &[note("a", 1, 1), note("b", 1, 2), note("c", 1, 3)]).await;
+    for _ in 0..3 {
+        assert_eq!(store.rebuild_indexes().await.unwrap(), Rebuilt::Volatile);
+        assert_lists(&store, &["c", "b", "a"], &["c", "b", "a"]).await;
+    }
+    put(&store, 2, &[note("a", 2, 9)]).await;
+    assert_lists(&store, &["c", "b", "a"], &["a", "c", "b"]).await;
+    let client = Arc::new(dial(&options, &options.endpoint).await.unwrap());
+    let built = rebuild::all_completed(&client);
+    tokio::time::timeout(Duration::from_secs(60), built).await.unwrap().unwrap();
+    let explain = "EXPLAIN SELECT * FROM notes ORDER BY updated_rank LIMIT 2";
+    let mut plan = client.query(explain).await.unwrap();
+    let plan = plan.take::<Option<String>>(0).unwrap().unwrap();
+    assert!(plan.contains("index: by_updated"), "{plan}");
+    assert_lists(&store, &["c", "b", "a"], &["a", "c", "b"]).await;
 }
 
 fn list() -> crate::ports::NoteQuery {

@@ -60,6 +60,7 @@ pub(crate) async fn a_batch_that_expects_another_checkpoint_changes_nothing(subj
         Some(Checkpoint { accepted_at: time(1, 2), ..at }),
         Some(Checkpoint { commit: at.commit + 1, ..at }),
         Some(Checkpoint { horizon: at.horizon.next(), ..at }),
+        Some(Checkpoint { rebuilt_at: at.rebuilt_at.next(), ..at }),
     ] {
         let moved = store.commit(&refused(expected, &next)).await;
         assert!(matches!(moved, Err(StoreError::Moved)), "{expected:?}: {moved:?}");
