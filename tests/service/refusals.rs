@@ -71,9 +71,9 @@ fn a_bad_file_is_named() {
 #[test]
 fn an_unknown_flag_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
-    let output = run(daybook(folder.path()).arg("--pool-max=3"));
+    let output = run(daybook(folder.path()).arg("--pool-size=3"));
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("--pool-max"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--pool-size"));
 }
 
 #[tokio::test]
