@@ -16,3 +16,5 @@ mod outages;
 mod program;
 mod readme;
 mod refusals;
+#[cfg(feature = "surreal")]
+mod versions;

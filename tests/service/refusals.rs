@@ -28,6 +28,8 @@ fn message(output: &Output, exit_code: i32) -> String {
 #[rstest]
 #[case(&["--bind-address", "8080"], "BIND_ADDRESS (flag)")]
 #[case(&["--db-endpoint", "ws://user:s3cret@localhost:8000"], "DB_ENDPOINT (flag)")]
+#[case(&["--db-version-range", "three"], "DB_VERSION_RANGE (flag)")]
+#[case(&["--db-versions-tested", "3.3"], "DB_VERSIONS_TESTED (flag)")]
 #[case(&["--startup-max-wait", "0"], "STARTUP_MAX_WAIT (flag)")]
 #[case(&["--db-unavailable-timeout", "sometimes"], "DB_UNAVAILABLE_TIMEOUT (flag)")]
 #[case(&["--command-log-format", "xml"], "COMMAND_LOG_FORMAT (flag)")]

@@ -14,6 +14,7 @@ mod remote;
 mod sources;
 mod table;
 mod values;
+mod versions;
 
 pub use error::{Problem, SettingsError};
 pub use remote::{AuthLevel, Optional, Secret};
@@ -23,6 +24,7 @@ pub use values::{
     BindAddress, ByteSize, Count, DatabaseName, Endpoint, LogFormat, LogSync, TimeSpan,
     UnavailableTimeout,
 };
+pub use versions::{VersionList, VersionRange};
 
 #[cfg(test)]
 mod page_tests;

@@ -8,6 +8,7 @@ use super::values::{
     BindAddress, ByteSize, Count, DatabaseName, Endpoint, LogFormat, LogSync, TimeSpan,
     UnavailableTimeout,
 };
+use super::versions::{VersionList, VersionRange};
 use super::{SettingsError, Sources};
 
 /// What there is to know of one setting.
@@ -117,6 +118,17 @@ settings! {
     /// Where that user was defined.
     "DB_AUTH_LEVEL" => db_auth_level: AuthLevel = "root",
     accepts "root, namespace or database";
+
+    /// Which versions of the database may be used; another one ends the start.
+    /// Only the numbers of a release are looked at: 3.4.0-beta.1 counts as
+    /// 3.4.0. Releases before 3.3.5 can lose data when the power fails.
+    "DB_VERSION_RANGE" => db_version_range: VersionRange = ">=3.3.5, <4.0.0",
+    accepts "a range of versions, such as >=3.3.5, <4.0.0";
+
+    /// Which of them are known to work. Another one in the range is used, too,
+    /// but warned about.
+    "DB_VERSIONS_TESTED" => db_versions_tested: VersionList = "3.3.5",
+    accepts "versions, separated by commas";
 
     /// Within which time a database that is dead or frozen is noticed. It is
     /// asked for a sign of life twice as often, and has half of it to answer.

@@ -1,12 +1,10 @@
 //! What the contract does not reach: settings, folders, versions, timeouts.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tracing_subscriber::fmt::MakeWriter;
 
+use super::remote::fixture::Lines;
 use super::{SurrealOptions, SurrealStore, read};
 use crate::domain::{LogId, NoteId, Sequence};
 use crate::ports::{
@@ -262,42 +260,15 @@ async fn a_version_outside_the_range_is_final() {
     assert_eq!(next.version().await.unwrap(), "3.3.5");
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_untested_version_is_warned_about_once() {
-    let lines = Lines::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(lines.clone())
-        .finish();
     let parent = TempDir::new().unwrap();
     let mut wary = options(&parent);
     wary.versions.tested.clear();
     let store = store(wary);
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _guard) = Lines::collect();
     store.connect().await.unwrap();
     store.connect().await.unwrap();
-    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines = lines.text();
     assert_eq!(lines.matches("this version of SurrealDB was not tested").count(), 1, "{lines}");
 }

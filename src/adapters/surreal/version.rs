@@ -7,10 +7,11 @@ use crate::ports::StoreError;
 /// The versions that may work, and those among them that are known to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionPolicy {
-    /// Anything outside is refused. Default: `>=3.3.5, <4.0.0`; releases before
+    /// Setting `DB_VERSION_RANGE`: anything outside is refused. Default: `>=3.3.5, <4.0.0`; releases before
     /// 3.3.5 can lose data when the power fails.
     pub accepted: VersionReq,
-    /// Anything in range but not here is warned about. Default: `3.3.5`.
+    /// Setting `DB_VERSIONS_TESTED`: anything in range but not here is warned
+    /// about. Default: `3.3.5`.
     pub tested: Vec<Version>,
 }
 
@@ -57,7 +58,7 @@ impl VersionPolicy {
         if !self.accepted.matches(&version) {
             return Err(StoreError::UnsupportedVersion {
                 found: found.to_owned(),
-                required: self.accepted.to_string(),
+                required: format!("{} (DB_VERSION_RANGE)", self.accepted),
             });
         }
         Ok(if tested { Verdict::Tested } else { Verdict::Untested })

@@ -22,4 +22,8 @@ pub(super) mod session;
 pub(super) mod version_probe;
 
 #[cfg(test)]
+pub(super) mod fixture;
+#[cfg(test)]
 mod server_tests;
+#[cfg(test)]
+mod version_tests;

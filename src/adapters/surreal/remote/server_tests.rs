@@ -1,44 +1,15 @@
 //! A real server, as the adapter meets it.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use daybook_rig::{Mode, Proxy, Server, Storage};
 
 use super::connection::dial;
+use super::fixture::{options, root, server_options, store};
 use crate::adapters::surreal::rebuild_tests::{assert_lists, note, put};
-use crate::adapters::surreal::{AuthLevel, Credentials, SurrealOptions, SurrealStore, rebuild};
+use crate::adapters::surreal::{Credentials, SurrealOptions, rebuild};
 use crate::ports::{Continuity, NoteStore, Rebuilt, StoreError};
-
-/// One server for the tests that do not harm it, with the runtime that watches
-/// its process. It ends with the process of the tests.
-static SHARED: LazyLock<(tokio::runtime::Runtime, Server)> = LazyLock::new(|| {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let server = runtime.block_on(Server::started(Storage::Memory)).unwrap();
-    (runtime, server)
-});
-
-fn root() -> Option<Credentials> {
-    let (username, password) = ("root".to_owned(), "root".to_owned());
-    Some(Credentials { level: AuthLevel::Root, username, password })
-}
-
-fn options(endpoint: String) -> SurrealOptions {
-    let ping_timeout = Duration::from_secs(5);
-    SurrealOptions { credentials: root(), ping_timeout, ..SurrealOptions::new(endpoint) }
-}
-
-/// How to reach the shared server. From a thread of its own, since the first
-/// caller starts the server, and may be in a runtime.
-fn server_options() -> SurrealOptions {
-    let endpoint = std::thread::spawn(|| SHARED.1.endpoint()).join().unwrap();
-    // Many tests share it, on a machine that may be busy.
-    SurrealOptions { ping_timeout: Duration::from_secs(60), ..options(endpoint) }
-}
-
-fn store(options: SurrealOptions) -> SurrealStore {
-    SurrealStore::new(options).unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_network_is_not_taken_for_a_restart_and_a_restart_is_noticed() {

@@ -1,0 +1,137 @@
+//! The database of the settings.
+
+use std::sync::Arc;
+
+#[cfg(not(feature = "surreal"))]
+use crate::adapters::memory::MemoryStore;
+use crate::adapters::settings::Settings;
+#[cfg(feature = "surreal")]
+use crate::adapters::settings::{self, Count, Endpoint};
+#[cfg(feature = "surreal")]
+use crate::adapters::surreal::{
+    AuthLevel, Credentials, PoolOptions, SurrealOptions, SurrealStore, VersionPolicy,
+    memtable_bytes,
+};
+use crate::ports::{NoteStore, StoreError};
+
+/// The store, not connected.
+#[cfg(feature = "surreal")]
+pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {
+    if matches!(settings.db_endpoint, Endpoint::UnderDataDir | Endpoint::SurrealKv(_))
+        && let Some(warning) = heal_window_warning(settings.heal_window.get(), memtable_bytes())
+    {
+        tracing::warn!("{warning}");
+    }
+    let options = SurrealOptions {
+        namespace: settings.db_namespace.as_str().to_owned(),
+        database: settings.db_database.as_str().to_owned(),
+        operation_timeout: settings.db_operation_timeout.get(),
+        credentials: credentials(settings)?,
+        ping_timeout: settings.db_detection_time.get() / 2,
+        versions: VersionPolicy {
+            accepted: settings.db_version_range.get().clone(),
+            tested: settings.db_versions_tested.get().to_vec(),
+        },
+        pool: pool(settings)?,
+        ..SurrealOptions::new(database_name(settings))
+    };
+    Ok(Arc::new(SurrealStore::new(options)?))
+}
+
+#[cfg(feature = "surreal")]
+fn pool(settings: &Settings) -> Result<PoolOptions, StoreError> {
+    let count = |count: Count| u32::try_from(count.get()).unwrap_or(u32::MAX);
+    let (min, max) = (count(settings.pool_min), count(settings.pool_max));
+    if min > max {
+        let why = format!("POOL_MIN: {min} is more than POOL_MAX, {max}");
+        return Err(StoreError::Misconfigured(why));
+    }
+    Ok(PoolOptions {
+        min,
+        max,
+        acquire_timeout: settings.pool_acquire_timeout.get(),
+        idle_timeout: settings.pool_idle_timeout.get(),
+        max_lifetime: settings.pool_max_lifetime.get(),
+        health_interval: settings.pool_health_interval.get(),
+    })
+}
+
+/// Who signs in. Half of it, or any of it for an embedded database, is refused.
+#[cfg(feature = "surreal")]
+fn credentials(settings: &Settings) -> Result<Option<Credentials>, StoreError> {
+    let refused = |why: &str| Err(StoreError::Misconfigured(why.to_owned()));
+    let password = match (settings.db_password.get(), settings.db_password_file.get()) {
+        (Some(_), Some(_)) => {
+            return refused("DB_PASSWORD_FILE: DB_PASSWORD is set, too; remove one of them");
+        }
+        (Some(password), None) => Some(password.reveal().to_owned()),
+        (None, Some(path)) => match std::fs::read_to_string(path) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                return refused(&format!("DB_PASSWORD_FILE: {}: {error}", path.display()));
+            }
+        },
+        (None, None) => None,
+    };
+    match (settings.db_username.get(), password) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => refused("DB_USERNAME: it is missing beside the password"),
+        (Some(_), None) => refused("DB_PASSWORD: it is missing beside DB_USERNAME"),
+        (Some(_), Some(_)) if !matches!(settings.db_endpoint, Endpoint::Server(_)) => {
+            refused("DB_USERNAME: nobody signs in to an embedded database; remove it")
+        }
+        (Some(username), Some(password)) => {
+            let level = match settings.db_auth_level {
+                settings::AuthLevel::Root => AuthLevel::Root,
+                settings::AuthLevel::Namespace => AuthLevel::Namespace,
+                settings::AuthLevel::Database => AuthLevel::Database,
+            };
+            Ok(Some(Credentials { level, username: username.clone(), password }))
+        }
+    }
+}
+
+/// What to say of a window that does not reach back over the memtable.
+#[cfg(feature = "surreal")]
+fn heal_window_warning(window: u64, memtable: u64) -> Option<String> {
+    let mebibytes = memtable.div_ceil(1 << 20);
+    (window < memtable).then(|| {
+        format!(
+            "HEAL_WINDOW is smaller than what the database keeps in memory on this machine: a \
+             batch that it loses in a crash may not be found; set it to {mebibytes} MiB at least"
+        )
+    })
+}
+
+/// The database, as the log names it.
+#[cfg(feature = "surreal")]
+pub(super) fn database_name(settings: &Settings) -> String {
+    settings.db_endpoint.url(&settings.data_dir)
+}
+
+#[cfg(not(feature = "surreal"))]
+pub(super) fn make_store(_settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {
+    tracing::warn!(
+        "this build has no SurrealDB: DB_ENDPOINT has no effect, notes are kept in memory and \
+         built anew from the command log at every start"
+    );
+    Ok(Arc::new(MemoryStore::new()))
+}
+
+#[cfg(not(feature = "surreal"))]
+pub(super) fn database_name(_settings: &Settings) -> String {
+    "memory".to_owned()
+}
+
+#[cfg(all(test, feature = "surreal"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_below_the_memtable_is_warned_about() {
+        let memtable = 256 << 20;
+        assert_eq!(heal_window_warning(memtable, memtable), None);
+        let warning = heal_window_warning(memtable - 1, memtable).unwrap();
+        assert!(warning.contains("HEAL_WINDOW") && warning.contains("256 MiB"), "{warning}");
+    }
+}
