@@ -27,6 +27,7 @@ pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, Stor
         database: settings.db_database.as_str().to_owned(),
         operation_timeout: settings.db_operation_timeout.get(),
         credentials: credentials(settings)?,
+        ca_file: settings.db_ca_file.get().cloned(),
         ping_timeout: settings.db_detection_time.get() / 2,
         versions: VersionPolicy {
             accepted: settings.db_version_range.get().clone(),

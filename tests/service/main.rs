@@ -17,4 +17,6 @@ mod program;
 mod readme;
 mod refusals;
 #[cfg(feature = "surreal")]
+mod tls;
+#[cfg(feature = "surreal")]
 mod versions;

@@ -119,6 +119,12 @@ settings! {
     "DB_AUTH_LEVEL" => db_auth_level: AuthLevel = "root",
     accepts "root, namespace or database";
 
+    /// The certificates (PEM) of the authorities whose word counts for a server
+    /// behind TLS. Only theirs are accepted then; with `none` those that the
+    /// system trusts.
+    "DB_CA_FILE" => db_ca_file: Optional<PathBuf> = "none",
+    accepts "none, or a file";
+
     /// Which versions of the database may be used; another one ends the start.
     /// Only the numbers of a release are looked at: 3.4.0-beta.1 counts as
     /// 3.4.0. Releases before 3.3.5 can lose data when the power fails.

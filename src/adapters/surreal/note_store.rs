@@ -10,7 +10,6 @@ use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
 use super::remote::session::Session;
-use super::remote::version_probe::Probe;
 use super::store::{Link, SurrealStore, version};
 use super::{commit, list, read, rebuild};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
@@ -27,14 +26,12 @@ impl NoteStore for SurrealStore {
         let mut life = self.life.lock().await;
         let after = self.options.connect_timeout;
         let connected = async {
-            match &self.endpoint {
-                Endpoint::Memory => self.connect_to_memory(&mut life).await,
-                Endpoint::Server { secure, host } => {
-                    self.connect_to_server((*secure, host), &mut life).await
-                }
-                Endpoint::Folder { path, .. } => {
+            match (&self.endpoint, &self.target) {
+                (Endpoint::Folder { path, .. }, _) => {
                     self.connect_to_folder(&Folder::new(path.clone()), &mut life).await
                 }
+                (_, Some(target)) => self.connect_to_server(target, &mut life).await,
+                (_, None) => self.connect_to_memory(&mut life).await,
             }
         };
         timeout(after, connected)
@@ -50,12 +47,9 @@ impl NoteStore for SurrealStore {
     }
 
     async fn is_reachable(&self) -> bool {
-        match &self.endpoint {
-            Endpoint::Server { secure, host } => match Probe::new(*secure, host) {
-                Ok(probe) => probe.is_healthy().await,
-                Err(_) => false,
-            },
-            Endpoint::Memory | Endpoint::Folder { .. } => false,
+        match &self.target {
+            Some(target) => target.probe.is_healthy().await,
+            None => false,
         }
     }
 

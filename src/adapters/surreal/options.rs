@@ -1,6 +1,7 @@
 //! The settings of the adapter.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::VersionPolicy;
@@ -29,6 +30,10 @@ pub struct SurrealOptions {
     pub versions: VersionPolicy,
     /// Who signs in to a server; `None`: nobody does.
     pub credentials: Option<Credentials>,
+    /// Setting `DB_CA_FILE`: the certificates of the authorities that a server
+    /// behind TLS may have its own from, in PEM. `None`: those that the system
+    /// trusts.
+    pub ca_file: Option<PathBuf>,
     /// Within which a sign of life is given. Default: 2.5 s.
     pub ping_timeout: Duration,
     /// The connections to a server.
@@ -106,6 +111,7 @@ impl SurrealOptions {
             rebuild_timeout: Duration::from_secs(60 * 60),
             versions: VersionPolicy::default(),
             credentials: None,
+            ca_file: None,
             ping_timeout: Duration::from_millis(2500),
             pool: PoolOptions::default(),
         }

@@ -15,7 +15,7 @@ use super::error::{classify, is_no_version};
 use super::folder::Folder;
 use super::remote::connection::{Connection, dial};
 use super::remote::session::Session;
-use super::remote::version_probe::Probe;
+use super::remote::target::{self, Target};
 use super::version::Verdict;
 use super::{SurrealOptions, read, schema};
 use crate::ports::{Continuity, StoreError};
@@ -30,6 +30,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 pub struct SurrealStore {
     pub(super) options: SurrealOptions,
     pub(super) endpoint: Endpoint,
+    /// The server, if it is one.
+    pub(super) target: Option<Target>,
     /// What calls go through; `None` while there is no connection.
     link: RwLock<Option<Link>>,
     /// Whether the engine reported a failure of its own since it was started:
@@ -75,6 +77,14 @@ impl SurrealStore {
                 return Err(StoreError::Misconfigured(format!("{setting}: it must not be empty")));
             }
         }
+        let ca_file = options.ca_file.as_deref();
+        let target = match (&endpoint, ca_file) {
+            (Endpoint::Server { secure, host }, _) => {
+                Some(Target::new(endpoint.address(), *secure, host, ca_file)?)
+            }
+            (_, Some(_)) => return Err(target::needless()),
+            (_, None) => None,
+        };
         let life = Life {
             servers: None,
             memory: None,
@@ -83,7 +93,7 @@ impl SurrealStore {
             warned: None,
         };
         let (link, failed) = (RwLock::new(None), AtomicBool::new(false));
-        Ok(Self { options, endpoint, link, failed, life: Mutex::new(life) })
+        Ok(Self { options, endpoint, target, link, failed, life: Mutex::new(life) })
     }
 
     pub(super) fn link(&self) -> Result<Link, StoreError> {
@@ -228,19 +238,13 @@ impl SurrealStore {
     /// may have been restarted, and have lost something.
     pub(super) async fn connect_to_server(
         &self,
-        (secure, host): (bool, &str),
+        target: &Target,
         life: &mut Life,
     ) -> Result<Continuity, StoreError> {
         drop(self.take_client());
-        if secure {
-            // Two are compiled in, and rustls does not choose. That one was
-            // installed before is no failure.
-            let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        }
-        let version = Probe::new(secure, host)?.version().await?;
+        let version = target.probe.version().await?;
         self.judge(version, life)?;
-        let address = self.endpoint.address();
-        let client = dial(&self.options, &address).await?;
+        let client = dial(&self.options, target).await?;
         let mut defined = schema::define(&client).await.map_err(|error| classify(&error));
         for _ in 0..DEFINITIONS {
             // Another instance that starts defines the same.
@@ -252,7 +256,7 @@ impl SurrealStore {
         defined?;
         let anchor = Connection::new(client).await?;
         let servers = anchor.servers().await?;
-        let session = Session::start(&self.options, address, anchor).await?;
+        let session = Session::start(&self.options, target.clone(), anchor).await?;
         // A break between the two answers would show here.
         session.ping().await?;
         let is_same = match (&life.servers, &servers) {

@@ -2,9 +2,13 @@
 //! be killed, frozen and started again on its data, and a [`Proxy`] in front of
 //! it that fails as networks do.
 
+#[cfg(feature = "certificates")]
+mod certificate;
 mod program;
 mod proxy;
 mod server;
 
+#[cfg(feature = "certificates")]
+pub use certificate::Authority;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, Storage};

@@ -2,11 +2,13 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -34,6 +36,7 @@ pub struct Server {
     storage: Storage,
     environment: Vec<(String, String)>,
     port: u16,
+    secure: bool,
     folder: TempDir,
     child: Option<Child>,
 }
@@ -46,7 +49,7 @@ impl Server {
     pub fn new(storage: Storage) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?;
-        Ok(Self { storage, environment: Vec::new(), port, folder, child: None })
+        Ok(Self { storage, environment: Vec::new(), port, secure: false, folder, child: None })
     }
 
     /// The same with a variable of its environment set.
@@ -54,6 +57,14 @@ impl Server {
     pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// The same behind TLS, with a certificate and its key in PEM.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: &Path, key: &Path) -> Self {
+        self.secure = true;
+        let certificate = self.with_variable("SURREAL_WEB_CRT", &certificate.to_string_lossy());
+        certificate.with_variable("SURREAL_WEB_KEY", &key.to_string_lossy())
     }
 
     /// A running server.
@@ -75,17 +86,18 @@ impl Server {
     /// Its address for clients.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        format!("ws://{}", self.address())
+        format!("{}://{}", if self.secure { "wss" } else { "ws" }, self.address())
     }
 
-    /// Starts it and waits until it answers.
+    /// Starts it and waits until it answers. The rig speaks no TLS: behind that,
+    /// it only waits until it listens.
     ///
     /// # Errors
     /// When it cannot be built, or does not answer within a minute.
     pub async fn start(&mut self) -> Result<()> {
         self.launch().await?;
         let deadline = Instant::now() + PATIENCE;
-        while !is_healthy(&self.address()).await {
+        while !self.answers().await {
             ensure!(self.is_running(), "the server ended while it started: {}", self.told());
             ensure!(Instant::now() < deadline, "the server does not answer: {}", self.told());
             sleep(POLL).await;
@@ -118,6 +130,14 @@ impl Server {
             .with_context(|| format!("could not run {}", program.display()))?;
         self.child = Some(child);
         Ok(())
+    }
+
+    async fn answers(&self) -> bool {
+        let address = self.address();
+        if self.secure {
+            return TcpStream::connect(address).await.is_ok();
+        }
+        is_healthy(&address).await
     }
 
     /// Whether its process has not ended.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use surrealdb::engine::any::connect;
 use surrealdb::method::Stream;
+use surrealdb::opt::Config;
 use surrealdb::opt::auth::{Database, Namespace, Root};
 use surrealdb::types::{Object, Value};
 use tokio::time::{sleep, timeout};
 
+use super::target::{Target, untrusted};
 use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::{classify, finish};
 use crate::adapters::surreal::options::{AuthLevel, Credentials};
@@ -41,9 +43,12 @@ pub(in crate::adapters::surreal) struct Connection {
 /// A client that is signed in.
 pub(in crate::adapters::surreal) async fn dial(
     options: &SurrealOptions,
-    address: &str,
+    target: &Target,
 ) -> Result<Client, StoreError> {
-    let client = connect(address).with_capacity(CAPACITY).await.map_err(|e| classify(&e))?;
+    let config = Config::new().rustls(target.tls.clone());
+    let client = connect((target.address.clone(), config)).with_capacity(CAPACITY).await;
+    let client =
+        client.map_err(|error| untrusted(error.message()).unwrap_or_else(|| classify(&error)))?;
     let SurrealOptions { namespace, database, credentials, .. } = options;
     if let Some(Credentials { level, username, password }) = credentials {
         let (username, password) = (username.clone(), password.clone());

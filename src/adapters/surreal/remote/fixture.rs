@@ -4,9 +4,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use daybook_rig::{Server, Storage};
+use tokio::time::{Instant, sleep};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::target::Target;
 use crate::adapters::surreal::{AuthLevel, Credentials, SurrealOptions, SurrealStore};
+
+/// How long anything may take before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One server for the tests that do not harm it, with the runtime that watches
 /// its process. It ends with the process of the tests.
@@ -36,6 +41,21 @@ pub(in crate::adapters::surreal) fn server_options() -> SurrealOptions {
 
 pub(in crate::adapters::surreal) fn store(options: SurrealOptions) -> SurrealStore {
     SurrealStore::new(options).unwrap()
+}
+
+/// The server of these options, which is one without TLS.
+pub(super) fn target(options: &SurrealOptions) -> Target {
+    let host = options.endpoint.trim_start_matches("ws://");
+    Target::new(options.endpoint.clone(), false, host, None).unwrap()
+}
+
+/// Waits until it is so.
+pub(in crate::adapters::surreal) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "{what} did not happen");
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// The warnings of this thread.

@@ -19,11 +19,14 @@
 pub(super) mod connection;
 pub(super) mod pool;
 pub(super) mod session;
-pub(super) mod version_probe;
+pub(super) mod target;
+mod version_probe;
 
 #[cfg(test)]
 pub(super) mod fixture;
 #[cfg(test)]
 mod server_tests;
+#[cfg(test)]
+mod tls_tests;
 #[cfg(test)]
 mod version_tests;

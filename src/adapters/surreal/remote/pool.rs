@@ -6,13 +6,14 @@ use bb8::ManageConnection;
 use tokio::sync::watch;
 
 use super::connection::{Connection, dial};
+use super::target::Target;
 use crate::adapters::surreal::SurrealOptions;
 use crate::ports::StoreError;
 
 /// Makes the connections of one session.
 pub(super) struct Dialer {
     pub(super) options: SurrealOptions,
-    pub(super) address: String,
+    pub(super) target: Target,
     /// A connection from the start of the session. As long as it lives, the
     /// server was not restarted, and a new connection leads to the same one.
     pub(super) anchor: Arc<Connection>,
@@ -24,7 +25,7 @@ impl ManageConnection for Dialer {
     type Error = StoreError;
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = dial(&self.options, &self.address).await?;
+        let client = dial(&self.options, &self.target).await?;
         let connection = Connection::new(client).await?;
         if let Err(error) = self.anchor.ping(self.options.ping_timeout).await {
             self.lost.send_replace(true);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use daybook_rig::{Mode, Proxy, Server, Storage};
 
 use super::connection::dial;
-use super::fixture::{options, root, server_options, store};
+use super::fixture::{options, root, server_options, store, target};
 use crate::adapters::surreal::rebuild_tests::{assert_lists, note, put};
 use crate::adapters::surreal::{Credentials, SurrealOptions, rebuild};
 use crate::ports::{Continuity, NoteStore, Rebuilt, StoreError};
@@ -133,7 +133,7 @@ async fn indexes_are_built_anew_behind_lists_that_are_right() {
     }
     put(&store, 2, &[note("a", 2, 9)]).await;
     assert_lists(&store, &["c", "b", "a"], &["a", "c", "b"]).await;
-    let client = Arc::new(dial(&options, &options.endpoint).await.unwrap());
+    let client = Arc::new(dial(&options, &target(&options)).await.unwrap());
     let built = rebuild::all_completed(&client);
     tokio::time::timeout(Duration::from_secs(60), built).await.unwrap().unwrap();
     let explain = "EXPLAIN SELECT * FROM notes ORDER BY updated_rank LIMIT 2";

@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::connection::{Connection, reset};
 use super::pool::{Dialer, unavailable};
+use super::target::Target;
 use crate::adapters::surreal::SurrealOptions;
 use crate::adapters::surreal::engine::Client;
 use crate::ports::{PoolState, StoreError};
@@ -28,13 +29,13 @@ impl Session {
     /// Fills the pool to its minimum.
     pub(in crate::adapters::surreal) async fn start(
         options: &SurrealOptions,
-        address: String,
+        target: Target,
         anchor: Connection,
     ) -> Result<Self, StoreError> {
         let (anchor, lost) = (Arc::new(anchor), Arc::new(watch::Sender::new(false)));
         let dialer = Dialer {
             options: options.clone(),
-            address,
+            target,
             anchor: Arc::clone(&anchor),
             lost: Arc::clone(&lost),
         };

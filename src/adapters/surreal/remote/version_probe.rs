@@ -6,8 +6,11 @@
 
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
+use rustls::ClientConfig;
 
+use super::target::untrusted;
 use crate::ports::StoreError;
 
 /// How long a look may take.
@@ -17,15 +20,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const QUOTED: usize = 60;
 
 /// The server's HTTP side.
+#[derive(Clone)]
 pub(in crate::adapters::surreal) struct Probe {
     client: Client,
     base: String,
 }
 
 impl Probe {
-    pub(in crate::adapters::surreal) fn new(secure: bool, host: &str) -> Result<Self, StoreError> {
-        let client = Client::builder().no_proxy().timeout(PATIENCE).build();
-        let client = client.map_err(|error| StoreError::Internal(error.to_string()))?;
+    pub(super) fn new(secure: bool, host: &str, tls: ClientConfig) -> Result<Self, StoreError> {
+        let client = Client::builder().no_proxy().timeout(PATIENCE);
+        // Each question is a connection of its own: it is about the server there
+        // is now. And no redirection: the SDK would not follow it either.
+        let client = client.pool_max_idle_per_host(0).redirect(Policy::none());
+        let client = client.tls_backend_preconfigured(tls).build();
+        let client = client.map_err(|error| StoreError::Internal(chain_of(&error)))?;
         Ok(Self { client, base: format!("{}://{host}", if secure { "https" } else { "http" }) })
     }
 
@@ -61,13 +69,10 @@ impl Probe {
     fn unanswered(&self, error: &reqwest::Error) -> StoreError {
         let chain = chain_of(error);
         // Bytes came back, but not those of HTTP.
-        if chain.contains("invalid HTTP") || chain.contains("parse") {
+        if ["invalid HTTP", "parse", "corrupt message"].iter().any(|sign| chain.contains(sign)) {
             return self.stranger(&chain);
         }
-        if chain.contains("certificate") {
-            return StoreError::Misconfigured(format!("DB_ENDPOINT: {chain}"));
-        }
-        StoreError::ConnectionFailed(chain)
+        untrusted(&chain).unwrap_or(StoreError::ConnectionFailed(chain))
     }
 
     fn stranger(&self, why: &str) -> StoreError {
