@@ -12,31 +12,42 @@ use super::{row, transaction};
 use crate::domain::{Sequence, Version};
 use crate::ports::{Batch, StoreError, Write};
 
-/// Applies the batch.
-///
-/// It is attempted as its notes suggest: those of version 1 are inserted, which
-/// is fast but fails when the record is there, and the others replaced one by
-/// one. When a repair writes a note of version 1 that is there, nothing has
-/// been applied and the batch is attempted again with replacements only. Either
-/// way each note is what the batch says, whatever was there before.
-pub(super) async fn commit(client: Arc<Client>, batch: &Batch) -> Result<(), StoreError> {
+/// What came of a transaction.
+pub(super) enum Committed {
+    /// It was applied.
+    Yes,
+    /// Nothing was: a note that was to be inserted is there.
+    AlreadyThere(StoreError),
+}
+
+/// The variables of the transaction that a batch is attempted with first, as its
+/// notes suggest: those of version 1 are inserted, which is fast but fails when
+/// the record is there, and the others replaced one by one.
+pub(super) fn inserting(batch: &Batch) -> Result<Object, StoreError> {
+    variables(batch, |version| version == Version::FIRST)
+}
+
+/// The same with replacements only, for a repair of a note of version 1 that is
+/// there. Either way each note becomes what the batch says, whatever was there.
+pub(super) fn replacing(batch: &Batch) -> Result<Object, StoreError> {
+    variables(batch, |_| false)
+}
+
+/// Runs the transaction.
+pub(super) async fn run(client: Arc<Client>, variables: Object) -> Result<Committed, StoreError> {
+    match transaction::run(client, COMMIT, variables).await? {
+        Ok(()) => Ok(Committed::Yes),
+        Err(error) if is_already_there(&error) => Ok(Committed::AlreadyThere(classify(&error))),
+        Err(error) => Err(classify(&error)),
+    }
+}
+
+fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, StoreError> {
     let advances = batch.expected.is_none_or(|old| old.commit < batch.checkpoint.commit);
     if !advances {
         // Snapshot isolation sees no conflict where nothing changes.
         return Err(StoreError::TransactionFailed("the commit count must grow".to_owned()));
     }
-    let inserting = variables(batch, |version| version == Version::FIRST)?;
-    match transaction::run(Arc::clone(&client), COMMIT, inserting).await? {
-        Err(error) if is_already_there(&error) => {
-            let replacing = variables(batch, |_| false)?;
-            let outcome = transaction::run(client, COMMIT, replacing).await?;
-            outcome.map_err(|error| classify(&error))
-        }
-        outcome => outcome.map_err(|error| classify(&error)),
-    }
-}
-
-fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, StoreError> {
     let log = batch.log;
     let mut created: Vec<Object> = Vec::new();
     let mut removed: Vec<RecordId> = Vec::new();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
+use super::commit::Committed;
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
@@ -65,15 +66,19 @@ impl NoteStore for SurrealStore {
     }
 
     async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
-        self.call("get", |client: Arc<Client>| async move { read::get(&client, id).await }).await
+        let id = id.clone();
+        self.call("get", |client: Arc<Client>| async move { read::get(&client, &id).await }).await
     }
 
     async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
-        self.call("load", |client: Arc<Client>| async move { read::load(&client, ids).await }).await
+        let ids = ids.to_vec();
+        self.call("load", |client: Arc<Client>| async move { read::load(&client, &ids).await })
+            .await
     }
 
     async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
-        self.call("query", |client: Arc<Client>| async move { list::page(&client, query).await })
+        let query = query.clone();
+        self.call("query", |client: Arc<Client>| async move { list::page(&client, &query).await })
             .await
     }
 
@@ -85,7 +90,18 @@ impl NoteStore for SurrealStore {
     }
 
     async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.call("commit", |client| commit::commit(client, batch)).await
+        let inserting = commit::inserting(batch)?;
+        match self.call("commit", |client| commit::run(client, inserting)).await? {
+            Committed::Yes => Ok(()),
+            // A repair of a note of version 1 that is there.
+            Committed::AlreadyThere(error) => {
+                let replacing = commit::replacing(batch)?;
+                match self.call("commit", |client| commit::run(client, replacing)).await? {
+                    Committed::Yes => Ok(()),
+                    Committed::AlreadyThere(_) => Err(error),
+                }
+            }
+        }
     }
 
     async fn markers(

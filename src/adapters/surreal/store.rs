@@ -133,7 +133,8 @@ impl SurrealStore {
         call: impl FnOnce(Arc<Client>) -> F + Send,
     ) -> Result<T, StoreError>
     where
-        F: Future<Output = Result<T, StoreError>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         match self.link()? {
             Link::Engine(client) => self.within(operation, call(client)).await,

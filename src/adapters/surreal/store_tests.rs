@@ -186,8 +186,8 @@ async fn a_commit_goes_on_after_its_timeout() {
     };
     tokio::time::timeout(Duration::from_secs(20), applied).await.unwrap();
     // It is fenced by now: nobody can take its place.
-    let again = super::commit::commit(client, &late).await;
-    assert!(matches!(again, Err(StoreError::Moved)), "{again:?}");
+    let again = super::commit::run(client, super::commit::inserting(&late).unwrap()).await;
+    assert!(matches!(again, Err(StoreError::Moved)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

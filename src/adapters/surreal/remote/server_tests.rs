@@ -120,6 +120,28 @@ async fn an_exhausted_pool_says_so_and_the_session_goes_on() {
     assert_eq!(store.checkpoint(log).await.unwrap(), None);
 }
 
+/// A client that hangs up neither costs a connection, which takes long to make
+/// anew, nor frees it while the server is at work for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_given_up_keeps_its_connection_to_its_end() {
+    let server = Server::started(Storage::Memory).await.unwrap();
+    let proxy = Proxy::start(server.address()).await.unwrap();
+    let mut one = options(proxy.endpoint());
+    (one.pool.min, one.pool.max) = (1, 1);
+    one.pool.acquire_timeout = Duration::from_millis(200);
+    let store = store(one);
+    store.connect().await.unwrap();
+    proxy.set(Mode::Silent);
+    let log = crate::domain::LogId::from_uuid(uuid::Uuid::nil());
+    let hasty = tokio::time::timeout(Duration::from_millis(50), store.checkpoint(log)).await;
+    assert!(hasty.is_err(), "it was given up");
+    let next = store.checkpoint(log).await;
+    assert!(matches!(next, Err(StoreError::Busy { .. })), "{next:?}");
+    proxy.set(Mode::Pass);
+    assert_eq!(store.checkpoint(log).await.unwrap(), None);
+    assert_eq!(store.pool().unwrap().total, 1);
+}
+
 /// A server builds its indexes while it serves, and may be told to start over.
 #[tokio::test(flavor = "multi_thread")]
 async fn indexes_are_built_anew_behind_lists_that_are_right() {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bb8::{Pool, QueueStrategy};
+use bb8::{Pool, PooledConnection, QueueStrategy};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -57,7 +57,9 @@ impl Session {
         Ok(Self { options: options.clone(), anchor, pool, lost, checks })
     }
 
-    /// Makes one call over a connection of its own, within that time.
+    /// Makes one call over a connection of its own, within that time. A caller
+    /// that gives up leaves the call to its end, so that it neither costs the
+    /// connection nor lets more be under way than there are connections.
     pub(in crate::adapters::surreal) async fn call<T, F>(
         &self,
         operation: &'static str,
@@ -65,37 +67,27 @@ impl Session {
         call: impl FnOnce(Arc<Client>) -> F,
     ) -> Result<T, StoreError>
     where
-        F: Future<Output = Result<T, StoreError>>,
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
         let mut lost = self.lost.subscribe();
         if *lost.borrow() {
             return Err(StoreError::NotConnected);
         }
-        let mut connection = tokio::select! {
-            connection = self.pool.get() => {
+        let connection = tokio::select! {
+            connection = self.pool.get_owned() => {
                 connection.map_err(|error| unavailable(error, &self.options))?
             }
             _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
         };
-        // Until the call is over: one that is given up leaves a connection whose
-        // next answer might be its own.
-        connection.is_broken = true;
-        let result = tokio::select! {
-            result = timeout(after, call(connection.client())) => {
-                result.unwrap_or(Err(StoreError::Timeout { operation, after }))
-            }
-            _ = lost.wait_for(|lost| *lost) => Err(reset()),
+        let call = call(connection.client());
+        let call = async move {
+            let late = Err(StoreError::Timeout { operation, after });
+            timeout(after, call).await.unwrap_or(late)
         };
-        if connection.was_reset() {
-            self.lose();
-            return Err(reset());
-        }
-        match &result {
-            Err(StoreError::Internal(_)) => {}
-            Err(error) if !error.is_an_answer() => self.lose(),
-            _ => connection.is_broken = false,
-        }
-        result
+        // The message of a panic is left out: it may quote a note.
+        let aborted = |_| Err(StoreError::Internal("the call was aborted".to_owned()));
+        tokio::spawn(over(connection, Arc::clone(&self.lost), call)).await.unwrap_or_else(aborted)
     }
 
     /// Watches something that the server does by itself, until the session is
@@ -128,9 +120,7 @@ impl Session {
 
     /// Ends the session: calls under way fail, and no other is made.
     pub(in crate::adapters::surreal) fn lose(&self) {
-        if !self.lost.send_replace(true) {
-            tracing::debug!("the session with the database is over");
-        }
+        lose(&self.lost);
     }
 
     pub(in crate::adapters::surreal) fn pool(&self) -> PoolState {
@@ -138,6 +128,37 @@ impl Session {
         let (total, idle) = (state.connections, state.idle_connections);
         PoolState { active: total.saturating_sub(idle), idle, total }
     }
+}
+
+fn lose(lost: &watch::Sender<bool>) {
+    if !lost.send_replace(true) {
+        tracing::debug!("the session with the database is over");
+    }
+}
+
+/// Brings a call to its end, and judges what it says of the connection.
+async fn over<T>(
+    mut connection: PooledConnection<'static, Dialer>,
+    lost: Arc<watch::Sender<bool>>,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    // Until it has an end that says otherwise.
+    connection.is_broken = true;
+    let mut is_lost = lost.subscribe();
+    let result = tokio::select! {
+        result = call => result,
+        _ = is_lost.wait_for(|lost| *lost) => Err(reset()),
+    };
+    if connection.was_reset() {
+        lose(&lost);
+        return Err(reset());
+    }
+    match &result {
+        Err(StoreError::Internal(_)) => {}
+        Err(error) if !error.is_an_answer() => lose(&lost),
+        _ => connection.is_broken = false,
+    }
+    result
 }
 
 impl Drop for Session {
