@@ -13,7 +13,8 @@ use crate::ports::{LogError, Measurement, Refusal};
 /// How long a client waits after the log refused, when nothing tells better.
 const LOG_RETRY_SECONDS: u64 = 5;
 
-/// Logs a command, durably, and waits for its outcome until the deadline.
+/// Logs a command, durably, and waits for its outcome until the deadline, as long
+/// as there is a database to tell it.
 pub(super) async fn submit(
     desk: &Arc<Desk>,
     request: WriteRequest,
@@ -29,7 +30,12 @@ pub(super) async fn submit(
         Ok(Err(_)) | Err(_) => return Err(SubmitError::Unclear),
     };
     let command_id = CommandId { log: desk.ports.log.id(), seq: position.seq };
-    let outcome = timeout_at(deadline, outcome).await.ok().and_then(Result::ok);
+    let outcome = tokio::select! {
+        biased;
+        outcome = timeout_at(deadline, outcome) => outcome.ok().and_then(Result::ok),
+        // It may be away for long, and the client has what it needs.
+        () = desk.availability.away() => None,
+    };
     Ok(Submitted { command_id, note_id, outcome })
 }
 

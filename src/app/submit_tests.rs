@@ -21,6 +21,7 @@ fn seconds(count: u64) -> tokio::time::Instant {
 #[tokio::test(start_paused = true)]
 async fn a_write_is_answered_with_its_outcome() {
     let mut fixture = Fixture::new();
+    fixture.catch_up().await;
     let daybook = fixture.daybook.clone();
     let write = tokio::spawn(async move { daybook.submit(request(create("a")), soon()).await });
     fixture.log.wait_past(Sequence::ZERO).await.unwrap();
@@ -33,6 +34,7 @@ async fn a_write_is_answered_with_its_outcome() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_an_outcome() {
     let mut fixture = Fixture::new();
+    fixture.catch_up().await;
     let daybook = fixture.daybook.clone();
     let write = tokio::spawn(async move { daybook.submit(request(delete("a")), soon()).await });
     fixture.log.wait_past(Sequence::ZERO).await.unwrap();
@@ -43,10 +45,30 @@ async fn a_rejection_is_an_outcome() {
 #[tokio::test(start_paused = true)]
 async fn an_outcome_that_comes_too_late_is_pending_and_still_takes_effect() {
     let mut fixture = Fixture::new();
+    fixture.catch_up().await;
     let submitted = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap();
     assert_eq!(submitted.outcome, None);
     fixture.catch_up().await;
     assert!(fixture.daybook.get(&id("a"), soon()).await.unwrap().note.is_some());
+}
+
+/// Nobody waits for a database that is known to be away.
+#[tokio::test(start_paused = true)]
+async fn without_a_database_a_write_is_pending_at_once() {
+    let mut fixture = Fixture::new();
+    let started = tokio::time::Instant::now();
+    let submitted = fixture.daybook.submit(request(create("a")), seconds(30)).await.unwrap();
+    assert_eq!((submitted.outcome, started.elapsed()), (None, Duration::ZERO));
+    fixture.catch_up().await;
+    // It may go away while someone waits.
+    let daybook = fixture.daybook.clone();
+    let write =
+        tokio::spawn(async move { daybook.submit(request(create("b")), seconds(30)).await });
+    fixture.log.wait_past(Sequence::FIRST).await.unwrap();
+    fixture.store.set_outage(true);
+    assert!(matches!(fixture.applier.apply_next().await.unwrap(), Step::Blocked { .. }));
+    assert_eq!(write.await.unwrap().unwrap().outcome, None);
+    assert_eq!(started.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
