@@ -1,6 +1,7 @@
 //! The program as its users meet it: started as a process, spoken to over HTTP,
 //! stopped, killed, and started wrongly.
 
+#![recursion_limit = "512"]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +12,8 @@
 mod in_process;
 mod kill_and_stop;
 mod log_command;
+#[cfg(feature = "surreal")]
+mod losses;
 #[cfg(feature = "surreal")]
 mod outages;
 mod program;

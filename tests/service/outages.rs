@@ -12,7 +12,7 @@ use crate::program::{Service, daybook, json_of, run};
 /// the backlog, with room for a busy machine.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-fn against(endpoint: &str, folder: &std::path::Path) -> std::process::Command {
+pub(crate) fn against(endpoint: &str, folder: &std::path::Path) -> std::process::Command {
     let mut command = daybook(folder);
     command.env("DB_ENDPOINT", endpoint).env("DB_USERNAME", "root").env("DB_PASSWORD", "root");
     command
@@ -23,13 +23,13 @@ async fn post(service: &Service, title: &str) -> Response {
     service.send(Method::POST, "/v1/notes", &note).await
 }
 
-async fn ready(service: &Service) -> (StatusCode, Value) {
+pub(crate) async fn ready(service: &Service) -> (StatusCode, Value) {
     let answer = service.get("/health/ready").send().await.unwrap();
     (answer.status(), json_of(answer).await)
 }
 
 /// Asks until it is so, and tells how long that took.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < Duration::from_secs(60), "{what} did not happen");
