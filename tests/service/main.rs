@@ -8,6 +8,8 @@
     reason = "tests; outside of a test function clippy.toml does not reach them"
 )]
 
+#[cfg(feature = "surreal")]
+mod containers;
 mod in_process;
 mod kill_and_stop;
 mod log_command;

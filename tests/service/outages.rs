@@ -10,26 +10,29 @@ use crate::program::{Service, daybook, json_of, run};
 
 /// What the issue allows between the first answer of a server and the end of
 /// the backlog, with room for a busy machine.
-const RECOVERY: Duration = Duration::from_secs(5);
+pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
 
-fn against(endpoint: &str, folder: &std::path::Path) -> std::process::Command {
+/// The program in front of that server.
+pub(crate) fn against(endpoint: &str, folder: &std::path::Path) -> std::process::Command {
     let mut command = daybook(folder);
     command.env("DB_ENDPOINT", endpoint).env("DB_USERNAME", "root").env("DB_PASSWORD", "root");
     command
 }
 
-async fn post(service: &Service, title: &str) -> Response {
+/// Sends a new note.
+pub(crate) async fn post(service: &Service, title: &str) -> Response {
     let note = json!({"title": title, "content": "x", "author": "ada", "tags": []});
     service.send(Method::POST, "/v1/notes", &note).await
 }
 
-async fn ready(service: &Service) -> (StatusCode, Value) {
+/// What readiness says.
+pub(crate) async fn ready(service: &Service) -> (StatusCode, Value) {
     let answer = service.get("/health/ready").send().await.unwrap();
     (answer.status(), json_of(answer).await)
 }
 
 /// Asks until it is so, and tells how long that took.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < Duration::from_secs(60), "{what} did not happen");

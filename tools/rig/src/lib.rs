@@ -6,5 +6,6 @@ mod program;
 mod proxy;
 mod server;
 
+pub use program::server_program;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, Storage};
