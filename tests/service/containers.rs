@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use crate::outages::{RECOVERY, against, post, ready, until};
 use crate::program::{Service, json_of};
 
-use server::{Server, can_run, docker};
+pub(crate) use server::can_run;
+use server::{Server, docker};
 
 async fn read(service: &Service, path: &str) -> (StatusCode, Value) {
     let answer = service.get(path).send().await.unwrap();

@@ -18,3 +18,5 @@ mod outages;
 mod program;
 mod readme;
 mod refusals;
+#[cfg(feature = "surreal")]
+mod server_script;

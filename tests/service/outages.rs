@@ -80,6 +80,18 @@ async fn a_server_that_comes_up_late_gets_everything_that_was_written() {
     service.stop();
 }
 
+#[test]
+fn a_server_that_never_comes_ends_the_start_with_its_reason() {
+    let nobody = Server::new(Storage::Memory).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = against(&nobody.endpoint(), folder.path());
+    let output = run(command.env("STARTUP_MAX_WAIT", "2s"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("ERROR") && told.contains("was not reached within"), "{told}");
+    assert!(told.contains(&nobody.address()), "{told}");
+}
+
 #[tokio::test]
 async fn an_outage_beyond_the_window_refuses_and_recovers_by_itself() {
     let mut server = Server::started(Storage::SurrealKv).await.unwrap();
