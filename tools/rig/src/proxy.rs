@@ -183,12 +183,15 @@ mod tests {
             (Mode::Silent, 3, None),
             // What was held back comes first.
             (Mode::Pass, 4, Some(3)),
-            (Mode::SwallowReplies, 5, None),
         ] {
             proxy.set(mode);
             stream.write_all(&[byte]).await.unwrap();
             assert_eq!(answer(&mut stream).await, expected, "{mode:?}");
         }
+        assert_eq!(answer(&mut stream).await, Some(4));
+        proxy.set(Mode::SwallowReplies);
+        stream.write_all(&[5]).await.unwrap();
+        assert_eq!(answer(&mut stream).await, None);
         proxy.set(Mode::Refuse);
         assert_eq!(answer(&mut stream).await, None);
         let mut refused = TcpStream::connect(proxy.address()).await.unwrap();
