@@ -12,10 +12,31 @@ run *arguments:
 test:
     cargo test --package daybook --no-default-features --lib
 
-# Test everything, on the embedded database, and the crash loop's checker.
+# Test everything, on embedded databases and real servers, in containers too where
+# a Docker engine answers, and the crash loop's checker.
 test-db:
     cargo test
     cargo test --package crash-loop
+
+# Test the database alone: the port's promises on every store, adapter, program.
+test-database:
+    scripts/test-database.sh
+
+# Test what happens while the database is not there, and when it comes back.
+test-connection-retry:
+    scripts/test-connection-retry.sh
+
+# Start a SurrealDB server on 127.0.0.1:8000 (SURREALDB_PORT), user and password root.
+surrealdb-up:
+    scripts/surrealdb.sh up
+
+# Stop it; its data stay.
+surrealdb-down:
+    scripts/surrealdb.sh down
+
+# Pull the Docker image of the server, or make it here where no registry gives it.
+surrealdb-image:
+    scripts/surrealdb-image.sh
 
 # Measure what group commit is worth: one caller against many, in one run.
 bench:

@@ -9,6 +9,8 @@
     reason = "tests; outside of a test function clippy.toml does not reach them"
 )]
 
+#[cfg(feature = "surreal")]
+mod containers;
 mod in_process;
 mod kill_and_stop;
 mod log_command;
@@ -19,6 +21,8 @@ mod outages;
 mod program;
 mod readme;
 mod refusals;
+#[cfg(feature = "surreal")]
+mod server_script;
 #[cfg(feature = "surreal")]
 mod tls;
 #[cfg(feature = "surreal")]

@@ -10,19 +10,22 @@ use crate::program::{Service, daybook, json_of, run};
 
 /// What the issue allows between the first answer of a server and the end of
 /// the backlog, with room for a busy machine.
-const RECOVERY: Duration = Duration::from_secs(5);
+pub(crate) const RECOVERY: Duration = Duration::from_secs(5);
 
+/// The program in front of that server.
 pub(crate) fn against(endpoint: &str, folder: &std::path::Path) -> std::process::Command {
     let mut command = daybook(folder);
     command.env("DB_ENDPOINT", endpoint).env("DB_USERNAME", "root").env("DB_PASSWORD", "root");
     command
 }
 
-async fn post(service: &Service, title: &str) -> Response {
+/// Sends a new note.
+pub(crate) async fn post(service: &Service, title: &str) -> Response {
     let note = json!({"title": title, "content": "x", "author": "ada", "tags": []});
     service.send(Method::POST, "/v1/notes", &note).await
 }
 
+/// What readiness says.
 pub(crate) async fn ready(service: &Service) -> (StatusCode, Value) {
     let answer = service.get("/health/ready").send().await.unwrap();
     (answer.status(), json_of(answer).await)
@@ -46,13 +49,15 @@ fn retry_after(answer: &Response) -> u64 {
 async fn a_server_that_comes_up_late_gets_everything_that_was_written() {
     let mut server = Server::new(Storage::SurrealKv).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let mut command = against(&server.endpoint(), folder.path());
-    let service = Service::launch(command.env("REQUEST_TIMEOUT", "1s"));
+    let service = Service::launch(&mut against(&server.endpoint(), folder.path()));
     assert_eq!(ready(&service).await.1["state"], "starting");
     let mut written = Vec::new();
     for number in 0..3 {
+        let asked = Instant::now();
         let answer = post(&service, &format!("note {number}")).await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        // Not when its time is up, which is half a minute.
+        assert!(asked.elapsed() < RECOVERY);
         let body = json_of(answer).await;
         let path = format!("/v1/notes/{}", body["id"].as_str().unwrap());
         let read = service.get(&path).send().await.unwrap();
@@ -75,6 +80,18 @@ async fn a_server_that_comes_up_late_gets_everything_that_was_written() {
     }
     assert_eq!(service.list().await.len(), written.len());
     service.stop();
+}
+
+#[test]
+fn a_server_that_never_comes_ends_the_start_with_its_reason() {
+    let nobody = Server::new(Storage::Memory).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = against(&nobody.endpoint(), folder.path());
+    let output = run(command.env("STARTUP_MAX_WAIT", "2s"));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("ERROR") && told.contains("was not reached within"), "{told}");
+    assert!(told.contains(&nobody.address()), "{told}");
 }
 
 #[tokio::test]

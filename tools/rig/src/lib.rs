@@ -10,5 +10,6 @@ mod server;
 
 #[cfg(feature = "certificates")]
 pub use certificate::Authority;
+pub use program::server_program;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, Storage};

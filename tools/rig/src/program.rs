@@ -30,7 +30,10 @@ static PROGRAM: OnceCell<PathBuf> = OnceCell::const_new();
 ///
 /// Both default members are selected for the build, as in any other, so that
 /// everything but the program itself is there already.
-pub(crate) async fn program() -> Result<&'static Path> {
+///
+/// # Errors
+/// When it cannot be built.
+pub async fn server_program() -> Result<&'static Path> {
     let program = PROGRAM.get_or_try_init(|| async {
         match env::var_os("DAYBOOK_TEST_SURREALDB") {
             Some(program) => Ok(PathBuf::from(program)),

@@ -28,14 +28,16 @@ pub enum Mode {
     SwallowReplies,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct State {
+    /// Where new connections go.
+    target: String,
     mode: Mode,
     /// How often all connections were cut.
     cuts: u64,
 }
 
-/// A proxy in front of one address. Dropping it ends every connection.
+/// A proxy in front of one address at a time. Dropping it ends every connection.
 #[derive(Debug)]
 pub struct Proxy {
     address: String,
@@ -51,8 +53,8 @@ impl Proxy {
     pub async fn start(target: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let state = Arc::new(watch::Sender::new(State { mode: Mode::Pass, cuts: 0 }));
-        let accepting = tokio::spawn(accept(listener, target, Arc::clone(&state)));
+        let state = Arc::new(watch::Sender::new(State { target, mode: Mode::Pass, cuts: 0 }));
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
         Ok(Self { address, state, accepting })
     }
 
@@ -76,6 +78,12 @@ impl Proxy {
         });
     }
 
+    /// Changes the address that new connections go to, for a server that comes
+    /// back elsewhere.
+    pub fn set_target(&self, target: String) {
+        self.state.send_modify(|state| state.target = target);
+    }
+
     /// Cuts every connection that there is.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -89,16 +97,17 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: String, state: Arc<watch::Sender<State>>) {
+async fn accept(listener: TcpListener, state: Arc<watch::Sender<State>>) {
     while let Ok((client, _)) = listener.accept().await {
         let state = state.subscribe();
         if state.borrow().mode != Mode::Refuse {
-            tokio::spawn(relay(client, target.clone(), state));
+            tokio::spawn(relay(client, state));
         }
     }
 }
 
-async fn relay(client: TcpStream, target: String, mut state: watch::Receiver<State>) {
+async fn relay(client: TcpStream, mut state: watch::Receiver<State>) {
+    let target = state.borrow().target.clone();
     let Ok(server) = TcpStream::connect(target).await else { return };
     if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
         return;
@@ -174,12 +183,15 @@ mod tests {
             (Mode::Silent, 3, None),
             // What was held back comes first.
             (Mode::Pass, 4, Some(3)),
-            (Mode::SwallowReplies, 5, None),
         ] {
             proxy.set(mode);
             stream.write_all(&[byte]).await.unwrap();
             assert_eq!(answer(&mut stream).await, expected, "{mode:?}");
         }
+        assert_eq!(answer(&mut stream).await, Some(4));
+        proxy.set(Mode::SwallowReplies);
+        stream.write_all(&[5]).await.unwrap();
+        assert_eq!(answer(&mut stream).await, None);
         proxy.set(Mode::Refuse);
         assert_eq!(answer(&mut stream).await, None);
         let mut refused = TcpStream::connect(proxy.address()).await.unwrap();
@@ -190,5 +202,16 @@ mod tests {
         assert_eq!(answer(&mut stream).await, Some(7));
         proxy.cut();
         assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it is cut");
+    }
+
+    #[tokio::test]
+    async fn new_connections_go_to_the_new_target() {
+        let proxy = Proxy::start("127.0.0.1:0".to_owned()).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "there is no server yet");
+        proxy.set_target(echo().await);
+        let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+        stream.write_all(&[1]).await.unwrap();
+        assert_eq!(answer(&mut stream).await, Some(1));
     }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::program::program;
+use crate::program::server_program;
 
 /// How long a start or a stop may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,7 +110,7 @@ impl Server {
     /// # Errors
     /// When it cannot be built or run.
     pub async fn launch(&mut self) -> Result<()> {
-        let program = program().await?;
+        let program = server_program().await?;
         let path = match self.storage {
             Storage::Memory => "memory".to_owned(),
             Storage::SurrealKv => {
