@@ -18,14 +18,25 @@ const LOG_FAILURE_STANDS: Duration = Duration::from_secs(10);
 pub(super) struct Availability {
     inner: Mutex<Inner>,
     /// For who waits for the database to go away.
-    is_up: watch::Sender<bool>,
+    reach: watch::Sender<Reach>,
     /// How long writes are accepted while the database is away.
     unavailable_after: Option<Duration>,
+}
+
+/// What is known of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// It was not tried yet.
+    Unknown,
+    Up,
+    Away,
 }
 
 #[derive(Debug)]
 struct Inner {
     reached: bool,
+    /// Whether an attempt to reach it has ended.
+    tried: bool,
     connection: Connection,
     /// Why the last probe was not answered, while the connection still counts as
     /// up, and since when.
@@ -62,6 +73,7 @@ impl Availability {
         let now = Instant::now();
         let inner = Inner {
             reached: false,
+            tried: false,
             connection: Connection::Down { since: now, reason: "not reached yet".to_owned() },
             silence: None,
             next_attempt: now,
@@ -69,7 +81,11 @@ impl Availability {
             database: DatabaseHealth::default(),
             announced: State::Starting.name(),
         };
-        Self { inner: Mutex::new(inner), is_up: watch::Sender::new(false), unavailable_after }
+        Self {
+            inner: Mutex::new(inner),
+            reach: watch::Sender::new(Reach::Unknown),
+            unavailable_after,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -108,7 +124,7 @@ impl Availability {
     /// commands.
     pub(super) fn up(&self) {
         let mut inner = self.lock();
-        inner.reached = true;
+        (inner.reached, inner.tried) = (true, true);
         inner.connection = Connection::Up;
         inner.silence = None;
         self.announce(&mut inner);
@@ -118,6 +134,7 @@ impl Availability {
     pub(super) fn down(&self, at: DateTime<Utc>, reason: String, retry_after: Duration) {
         let mut inner = self.lock();
         let now = Instant::now();
+        inner.tried = true;
         inner.database.last_check = Some(at);
         inner.next_attempt = now + retry_after;
         let since = match inner.connection {
@@ -132,6 +149,7 @@ impl Availability {
     /// The database and the log must not meet until someone steps in.
     pub(super) fn barred(&self, reason: String, retry_after: Duration) {
         let mut inner = self.lock();
+        inner.tried = true;
         inner.next_attempt = Instant::now() + retry_after;
         inner.connection = Connection::Barred { reason };
         self.announce(&mut inner);
@@ -158,7 +176,13 @@ impl Availability {
     /// Waits until reads cannot be answered by the database.
     pub(super) async fn away(&self) {
         // The sender lives as long as `self`, so this cannot end early.
-        drop(self.is_up.subscribe().wait_for(|is_up| !is_up).await);
+        drop(self.reach.subscribe().wait_for(|reach| *reach != Reach::Up).await);
+    }
+
+    /// Waits until an attempt has shown that the database is away: one that is
+    /// about to be reached for the first time is worth a moment.
+    pub(super) async fn known_away(&self) {
+        drop(self.reach.subscribe().wait_for(|reach| *reach == Reach::Away).await);
     }
 
     /// Whether writes are accepted. A failing log is not a reason to refuse
@@ -224,8 +248,12 @@ impl Availability {
 
     /// Logs a change of state, once.
     fn announce(&self, inner: &mut Inner) {
-        let is_up = inner.is_up();
-        self.is_up.send_if_modified(|was| std::mem::replace(was, is_up) != is_up);
+        let reach = match inner.is_up() {
+            true => Reach::Up,
+            false if inner.tried => Reach::Away,
+            false => Reach::Unknown,
+        };
+        self.reach.send_if_modified(|was| std::mem::replace(was, reach) != reach);
         let state = self.state_of(inner);
         if inner.announced == state.name() {
             return;

@@ -34,7 +34,7 @@ pub(super) async fn submit(
         biased;
         outcome = timeout_at(deadline, outcome) => outcome.ok().and_then(Result::ok),
         // It may be away for long, and the client has what it needs.
-        () = desk.availability.away() => None,
+        () = desk.availability.known_away() => None,
     };
     Ok(Submitted { command_id, note_id, outcome })
 }

@@ -21,7 +21,6 @@ fn seconds(count: u64) -> tokio::time::Instant {
 #[tokio::test(start_paused = true)]
 async fn a_write_is_answered_with_its_outcome() {
     let mut fixture = Fixture::new();
-    fixture.catch_up().await;
     let daybook = fixture.daybook.clone();
     let write = tokio::spawn(async move { daybook.submit(request(create("a")), soon()).await });
     fixture.log.wait_past(Sequence::ZERO).await.unwrap();
@@ -34,7 +33,6 @@ async fn a_write_is_answered_with_its_outcome() {
 #[tokio::test(start_paused = true)]
 async fn a_rejection_is_an_outcome() {
     let mut fixture = Fixture::new();
-    fixture.catch_up().await;
     let daybook = fixture.daybook.clone();
     let write = tokio::spawn(async move { daybook.submit(request(delete("a")), soon()).await });
     fixture.log.wait_past(Sequence::ZERO).await.unwrap();
@@ -45,7 +43,6 @@ async fn a_rejection_is_an_outcome() {
 #[tokio::test(start_paused = true)]
 async fn an_outcome_that_comes_too_late_is_pending_and_still_takes_effect() {
     let mut fixture = Fixture::new();
-    fixture.catch_up().await;
     let submitted = fixture.daybook.submit(request(create("a")), seconds(1)).await.unwrap();
     assert_eq!(submitted.outcome, None);
     fixture.catch_up().await;
@@ -56,9 +53,12 @@ async fn an_outcome_that_comes_too_late_is_pending_and_still_takes_effect() {
 #[tokio::test(start_paused = true)]
 async fn without_a_database_a_write_is_pending_at_once() {
     let mut fixture = Fixture::new();
+    fixture.store.set_outage(true);
+    assert!(matches!(fixture.applier.apply_next().await.unwrap(), Step::Blocked { .. }));
     let started = tokio::time::Instant::now();
     let submitted = fixture.daybook.submit(request(create("a")), seconds(30)).await.unwrap();
     assert_eq!((submitted.outcome, started.elapsed()), (None, Duration::ZERO));
+    fixture.store.set_outage(false);
     fixture.catch_up().await;
     // It may go away while someone waits.
     let daybook = fixture.daybook.clone();

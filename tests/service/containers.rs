@@ -10,7 +10,7 @@ use testcontainers::bollard::query_parameters::{InspectContainerOptions, Inspect
 use tokio::sync::oneshot;
 
 use crate::outages::{RECOVERY, against, post, ready, until};
-use crate::program::{Service, json_of};
+use crate::program::{MACHINE, Service, json_of};
 
 pub(crate) use server::can_run;
 use server::{Server, docker};
@@ -33,6 +33,7 @@ async fn listed(service: &Service) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_note_lives_through_a_restart_of_the_container() {
+    let _machine = MACHINE.read().await;
     if !can_run().await {
         return;
     }
@@ -77,6 +78,7 @@ async fn a_note_lives_through_a_restart_of_the_container() {
 
 #[tokio::test]
 async fn a_container_that_starts_late_gets_everything_that_was_written() {
+    let _machine = MACHINE.read().await;
     if !can_run().await {
         return;
     }
@@ -115,6 +117,7 @@ async fn a_container_that_starts_late_gets_everything_that_was_written() {
 
 #[tokio::test]
 async fn a_test_that_panics_leaves_no_container() {
+    let _machine = MACHINE.read().await;
     if !can_run().await {
         return;
     }

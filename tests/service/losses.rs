@@ -16,7 +16,7 @@ use surrealdb::engine::any::{Any, connect};
 use surrealdb::opt::auth::Root;
 
 use crate::outages::{against, ready, until};
-use crate::program::{Service, json_of};
+use crate::program::{MACHINE, Service, json_of};
 
 /// The smallest memtable that the server takes.
 const MEMTABLE: (&str, &str) = ("SURREAL_SURREALKV_MAX_MEMTABLE_SIZE", "2097152");
@@ -45,6 +45,7 @@ async fn client(server: &Server, database: &str) -> Surreal<Any> {
 /// A client like any other, which believes what it is told.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plain_client_loses_what_was_acknowledged() {
+    let _machine = MACHINE.read().await;
     let (name, bytes) = MEMTABLE;
     let mut server = Server::new(Storage::SurrealKv).unwrap().with_variable(name, bytes);
     server.start().await.unwrap();
@@ -123,6 +124,7 @@ async fn writer(service: &Service, acknowledged: &AtomicU64, until: u64, mut tol
 
 #[tokio::test(flavor = "multi_thread")]
 async fn daybook_loses_nothing_on_the_same_server() {
+    let _machine = MACHINE.read().await;
     let (name, bytes) = MEMTABLE;
     let mut server = Server::new(Storage::SurrealKv).unwrap().with_variable(name, bytes);
     server.start().await.unwrap();

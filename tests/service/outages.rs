@@ -6,7 +6,7 @@ use daybook_rig::{Mode, Proxy, Server, Storage};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::program::{Service, daybook, json_of, run};
+use crate::program::{MACHINE, Service, daybook, json_of, run};
 
 /// What the issue allows between the first answer of a server and the end of
 /// the backlog, with room for a busy machine.
@@ -47,6 +47,7 @@ fn retry_after(answer: &Response) -> u64 {
 
 #[tokio::test]
 async fn a_server_that_comes_up_late_gets_everything_that_was_written() {
+    let _machine = MACHINE.write().await;
     let mut server = Server::new(Storage::SurrealKv).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let service = Service::launch(&mut against(&server.endpoint(), folder.path()));
@@ -96,6 +97,7 @@ fn a_server_that_never_comes_ends_the_start_with_its_reason() {
 
 #[tokio::test]
 async fn an_outage_beyond_the_window_refuses_and_recovers_by_itself() {
+    let _machine = MACHINE.write().await;
     let mut server = Server::started(Storage::SurrealKv).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = against(&server.endpoint(), folder.path());
@@ -128,6 +130,7 @@ async fn an_outage_beyond_the_window_refuses_and_recovers_by_itself() {
 
 #[tokio::test]
 async fn every_request_is_answered_in_time_while_the_server_is_frozen() {
+    let _machine = MACHINE.write().await;
     let server = Server::started(Storage::Memory).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let mut command = against(&server.endpoint(), folder.path());
@@ -155,6 +158,7 @@ async fn every_request_is_answered_in_time_while_the_server_is_frozen() {
 
 #[tokio::test]
 async fn a_cut_network_costs_no_comparison_and_a_restart_does() {
+    let _machine = MACHINE.write().await;
     let mut server = Server::started(Storage::SurrealKv).await.unwrap();
     let proxy = Proxy::start(server.address()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -182,6 +186,7 @@ async fn a_cut_network_costs_no_comparison_and_a_restart_does() {
 
 #[tokio::test]
 async fn what_is_no_usable_server_ends_the_start_with_its_reason() {
+    let _machine = MACHINE.write().await;
     for (answer, reason) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\nsurrealdb-1.5.4", "has version 1.5.4"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\nsurrealdb-2.3.7", "has version 2.3.7"),

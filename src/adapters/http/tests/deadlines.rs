@@ -74,8 +74,7 @@ async fn a_body_without_end_is_too_large() {
 
 #[tokio::test(start_paused = true)]
 async fn the_application_answers_before_the_last_deadline() {
-    let mut service = Service::stopped(app::Options::default());
-    service.apply().await;
+    let service = Service::stopped(app::Options::default());
     let started = Instant::now();
     assert_eq!(service.post(&a_note()).await.status, 202);
     let took = started.elapsed();

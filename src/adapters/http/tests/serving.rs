@@ -159,7 +159,6 @@ async fn a_client_that_leaves_does_not_take_its_write_back() {
 #[tokio::test]
 async fn what_is_in_flight_is_answered_before_the_end() {
     let mut service = Service::stopped(app::Options::default());
-    service.apply().await;
     let server = Server::of(&service, PATIENCE).await;
     let address = server.address;
     let body = a_note().to_string();
@@ -181,8 +180,7 @@ async fn what_is_in_flight_is_answered_before_the_end() {
 #[tokio::test]
 async fn what_is_left_after_the_drain_is_cut_and_counted() {
     let captured = Captured::start();
-    let mut service = Service::stopped(app::Options::default());
-    service.apply().await;
+    let service = Service::stopped(app::Options::default());
     let server = Server::of(&service, Duration::from_millis(50)).await;
     let body = a_note().to_string();
     let text = post(&format!("content-length: {}", body.len()), &body);
