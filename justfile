@@ -12,10 +12,10 @@ run *arguments:
 test:
     cargo test --package daybook --no-default-features --lib
 
-# Test everything, on the embedded database, and the crash loop's checker.
+# Test everything, on the embedded database, and the checkers of the crash and the outage loop.
 test-db:
     cargo test
-    cargo test --package crash-loop
+    cargo test --package crash-loop --package outage-loop
 
 # Measure what group commit is worth: one caller against many, in one run.
 bench:
@@ -26,7 +26,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --package daybook --no-default-features --all-targets -- -D warnings
     cargo clippy --all-targets -- -D warnings
-    cargo clippy --package crash-loop --package daybook-rig --all-targets -- -D warnings
+    cargo clippy --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 
 # Format the sources.
@@ -36,6 +36,10 @@ fmt:
 # Kill a loaded service so many times and account for every write.
 crash-loop rounds="10" *arguments:
     scripts/crash-loop.sh {{rounds}} {{arguments}}
+
+# Take the database from a loaded service so many times and account for every write.
+outage-loop rounds="10" *arguments:
+    scripts/outage-loop.sh {{rounds}} {{arguments}}
 
 # Everything, end to end.
 verify:

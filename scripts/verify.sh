@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Everything, end to end: what CI checks, and then the long crash loop.
+# Everything, end to end: what CI checks, and then the long loops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/daybook/target}"
 bash .ci/run
 scripts/crash-loop.sh 50
+scripts/outage-loop.sh 30
