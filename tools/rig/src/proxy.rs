@@ -176,6 +176,9 @@ mod tests {
             (Mode::Pass, 4, Some(3)),
             (Mode::SwallowReplies, 5, None),
         ] {
+            if mode == Mode::SwallowReplies {
+                assert_eq!(answer(&mut stream).await, Some(4), "its answer is on its way");
+            }
             proxy.set(mode);
             stream.write_all(&[byte]).await.unwrap();
             assert_eq!(answer(&mut stream).await, expected, "{mode:?}");
