@@ -13,10 +13,10 @@ test:
     cargo test --package daybook --no-default-features --lib
 
 # Test everything, on embedded databases and real servers, in containers too where
-# a Docker engine answers, and the crash loop's checker.
+# a Docker engine answers, and the checkers of the crash and the outage loop.
 test-db:
     cargo test
-    cargo test --package crash-loop
+    cargo test --package crash-loop --package outage-loop
 
 # Test the database alone: the port's promises on every store, adapter, program.
 test-database:
@@ -47,7 +47,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --package daybook --no-default-features --all-targets -- -D warnings
     cargo clippy --all-targets -- -D warnings
-    cargo clippy --package crash-loop --package daybook-rig --all-targets -- -D warnings
+    cargo clippy --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 
 # Format the sources.
@@ -57,6 +57,10 @@ fmt:
 # Kill a loaded service so many times and account for every write.
 crash-loop rounds="10" *arguments:
     scripts/crash-loop.sh {{rounds}} {{arguments}}
+
+# Take the database from a loaded service so many times and account for every write.
+outage-loop rounds="10" *arguments:
+    scripts/outage-loop.sh {{rounds}} {{arguments}}
 
 # Everything, end to end.
 verify:

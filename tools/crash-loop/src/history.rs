@@ -91,6 +91,7 @@ impl Default for History {
 
 impl History {
     /// The state, where only one is possible.
+    #[must_use]
     pub fn settled(&self) -> Option<State> {
         let mut states = self.possible.iter();
         match (states.next(), states.next()) {

@@ -19,6 +19,8 @@ pub struct Account {
     pub history: History,
     /// The last counter that was written to it.
     pub counter: u64,
+    /// The process that the last write of unknown outcome was sent to.
+    pub doubted_in: u64,
 }
 
 /// A note as the list shows it.
@@ -87,6 +89,7 @@ impl Tally {
     }
 
     /// Whether every promise was kept.
+    #[must_use]
     pub fn is_clean(&self) -> bool {
         self.lost + self.duplicated + self.out_of_order + self.unexpected == 0
     }
@@ -147,7 +150,8 @@ mod tests {
     fn account(title: &str, id: Option<&str>, answer: Answer) -> Account {
         let mut history = History::default();
         assert_eq!(history.answered(Write::Create { counter: 1 }, answer), None);
-        Account { title: title.to_owned(), id: id.map(str::to_owned), history, counter: 1 }
+        let (title, id) = (title.to_owned(), id.map(str::to_owned));
+        Account { title, id, history, counter: 1, doubted_in: 0 }
     }
 
     fn made(title: &str, id: &str) -> Account {

@@ -10,30 +10,20 @@
 //! A seed repeats the choices of the clients and the counts; the instant of a
 //! kill within a request is up to the machine.
 
-mod api;
-mod daemon;
-mod history;
-#[cfg(test)]
-mod history_tests;
-mod ledger;
-mod writer;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
-use tokio::process::Command;
+use crash_loop::comparison::compare_all;
+use crash_loop::daemon::Program;
+use crash_loop::ledger::Tally;
+use crash_loop::writer::{Round, Writer};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::api::Api;
-use crate::daemon::Daemon;
-use crate::ledger::{Tally, compare};
-use crate::writer::{Round, Writer};
 
 /// How long the load of one round may last, however slow the machine is.
 const ROUND_LIMIT: Duration = Duration::from_secs(20);
@@ -93,7 +83,8 @@ async fn run(args: &Args) -> Result<Tally> {
     let folder = tempfile::Builder::new().prefix("daybook-crash-loop-").tempdir()?;
     println!("seed {seed}");
     println!("folder {}", folder.path().display());
-    let mut crash_loop = CrashLoop::new(args, seed, &folder.path().join("data"));
+    let mut crash_loop =
+        CrashLoop::new(args, seed, Program::new(&args.program, &folder.path().join("data")));
     let outcome = crash_loop.run(args.rounds).await;
     let tally = crash_loop.tally();
     println!("{tally}");
@@ -105,17 +96,17 @@ async fn run(args: &Args) -> Result<Tally> {
 
 struct CrashLoop<'a> {
     args: &'a Args,
-    data_dir: PathBuf,
+    program: Program,
     random: fastrand::Rng,
     writers: Vec<Writer>,
     tally: Tally,
 }
 
 impl<'a> CrashLoop<'a> {
-    fn new(args: &'a Args, seed: u64, data_dir: &Path) -> Self {
+    fn new(args: &'a Args, seed: u64, program: Program) -> Self {
         Self {
             args,
-            data_dir: data_dir.to_owned(),
+            program,
             random: fastrand::Rng::with_seed(seed),
             writers: (0..args.clients).map(|number| Writer::new(seed, number)).collect(),
             tally: Tally::default(),
@@ -124,7 +115,7 @@ impl<'a> CrashLoop<'a> {
 
     /// What all clients and the comparisons counted.
     fn tally(&self) -> Tally {
-        let mut sum = self.tally.clone();
+        let mut sum = Tally { starts: self.program.starts(), ..self.tally.clone() };
         self.writers.iter().for_each(|writer| sum.add(&writer.tally));
         sum
     }
@@ -144,29 +135,28 @@ impl<'a> CrashLoop<'a> {
             }
         }
         for after in ["the last crash", "a clean stop"] {
-            let mut daemon = self.start()?;
+            let mut daemon = self.program.start()?;
             let api = daemon.ready().await?;
-            self.compare(&api).await.with_context(|| format!("comparing after {after}"))?;
+            let (writers, tally) = (&mut self.writers, &mut self.tally);
+            let compared = compare_all(&mut daemon, &api, writers, tally, DRAIN_LIMIT).await;
+            let notes = compared.with_context(|| format!("comparing after {after}"))?;
             daemon.stop().await?;
-            println!("compared after {after}");
+            println!("compared {notes} notes after {after}");
         }
-        self.verify().await
-    }
-
-    fn start(&mut self) -> Result<Daemon> {
-        self.tally.starts += 1;
-        Daemon::start(&self.args.program, &self.data_dir)
+        self.program.verify().await?;
+        println!("daybook log verify found nothing wrong");
+        Ok(())
     }
 
     async fn kill_while_starting(&mut self) -> Result<()> {
-        let daemon = self.start()?;
+        let mut daemon = self.program.start()?;
         sleep(Duration::from_millis(self.random.u64(0..400))).await;
         self.tally.kills += 1;
         daemon.kill().await.context("while starting")
     }
 
     async fn kill_under_load(&mut self) -> Result<()> {
-        let mut daemon = self.start()?;
+        let mut daemon = self.program.start()?;
         let api = daemon.ready().await?;
         let round = Arc::new(Round::default());
         let mut clients = JoinSet::new();
@@ -188,45 +178,5 @@ impl<'a> CrashLoop<'a> {
         round.over.store(true, Ordering::Relaxed);
         self.writers = clients.join_all().await;
         killed
-    }
-
-    async fn compare(&mut self, api: &Api) -> Result<()> {
-        let deadline = Instant::now() + DRAIN_LIMIT;
-        while api.queued().await? > 0 {
-            ensure!(Instant::now() < deadline, "the queue was not empty after {DRAIN_LIMIT:?}");
-            sleep(POLL).await;
-        }
-        for writer in &mut self.writers {
-            for index in 0..writer.accounts.len() {
-                ensure!(writer.look(api, index).await, "a note could not be read");
-            }
-        }
-        let list = api.list().await?;
-        let mut accounts: Vec<_> =
-            self.writers.iter().flat_map(|writer| writer.accounts.iter().cloned()).collect();
-        compare(&mut accounts, &list, &mut self.tally);
-        // What the list told of notes without an id holds from now on.
-        let mut accounts = accounts.into_iter();
-        for writer in &mut self.writers {
-            let count = writer.accounts.len();
-            writer.accounts = accounts.by_ref().take(count).collect();
-        }
-        println!("compared {} notes", list.len());
-        Ok(())
-    }
-
-    async fn verify(&self) -> Result<()> {
-        let verify = Command::new(&self.args.program)
-            .args(["log", "verify", "--data-dir"])
-            .arg(&self.data_dir)
-            .output()
-            .await?;
-        if !verify.status.success() {
-            let told = String::from_utf8_lossy(&verify.stdout);
-            let error = String::from_utf8_lossy(&verify.stderr);
-            bail!("daybook log verify ended with {}: {told}{error}", verify.status);
-        }
-        println!("daybook log verify found nothing wrong");
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! One client: it owns notes and changes them until the service is gone.
+//! One client: it owns notes and changes them, one request after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::ledger::{Account, Tally};
 const ACTIVE_NOTES: usize = 12;
 
 /// A refused client waits so long before its next write.
-const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+pub const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the clients of one round share.
 #[derive(Debug, Default)]
@@ -24,6 +24,19 @@ pub struct Round {
     pub over: AtomicBool,
 }
 
+/// What came of a step of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The service answered.
+    Answered,
+    /// The service refused, for now.
+    Refused,
+    /// Nobody knows what came of it.
+    Doubtful,
+    /// The service is gone.
+    Gone,
+}
+
 /// One client with its notes.
 pub struct Writer {
     name: String,
@@ -32,54 +45,56 @@ pub struct Writer {
     pub accounts: Vec<Account>,
     /// What it counted.
     pub tally: Tally,
+    /// What it was told when a look at a note was refused last.
+    pub refusal: Option<String>,
 }
 
 impl Writer {
     /// The client of that number. The same seed makes the same choices.
+    #[must_use]
     pub fn new(seed: u64, number: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let name = format!("{seed}-{number}");
-        Self { name, random, accounts: Vec::new(), tally: Tally::default() }
+        Self { name, random, accounts: Vec::new(), tally: Tally::default(), refusal: None }
     }
 
     /// Writes until the round is over or the service is gone.
     pub async fn run(mut self, api: Api, round: Arc<Round>) -> Self {
-        let mut goes_on = self.settle(&api).await;
-        while goes_on && !round.over.load(Ordering::Relaxed) {
+        while !round.over.load(Ordering::Relaxed) {
             let before = self.tally.acknowledged;
-            goes_on = self.step(&api).await;
+            let step = self.step(&api).await;
             round.acknowledged.fetch_add(self.tally.acknowledged - before, Ordering::Relaxed);
+            match step {
+                Step::Answered => {}
+                Step::Refused => tokio::time::sleep(REFUSED_PAUSE).await,
+                Step::Doubtful | Step::Gone => break,
+            }
         }
         self
     }
 
-    /// Looks at the notes that are in doubt since the last kill. `false` when
-    /// the service is gone.
-    async fn settle(&mut self, api: &Api) -> bool {
-        for index in self.active() {
-            let doubtful = |account: &Account| account.history.settled().is_none();
-            if self.accounts.get(index).is_some_and(doubtful) && !self.look(api, index).await {
-                return false;
-            }
-        }
-        true
-    }
-
-    async fn step(&mut self, api: &Api) -> bool {
-        let active: Vec<usize> = self.active().collect();
+    /// Creates, changes, deletes or looks at a note.
+    pub async fn step(&mut self, api: &Api) -> Step {
+        let active = self.accounts.len().saturating_sub(ACTIVE_NOTES)..self.accounts.len();
         let index = match self.random.choice(active) {
             Some(index) if self.random.u8(0..100) >= 15 => index,
             _ => self.open_account(),
         };
-        if self.random.u8(0..100) < 5 {
-            return self.look(api, index).await;
-        }
-        let Some(account) = self.accounts.get_mut(index) else { return false };
-        let Some(state) = account.history.settled() else {
-            // A note whose creation is in doubt has no id to ask by; the list
-            // tells at the end.
-            return true;
+        let looks = self.random.u8(0..100) < 5;
+        let Some(account) = self.accounts.get_mut(index) else { return Step::Answered };
+        let state = match account.history.settled() {
+            Some(state) if !looks => state,
+            Some(_) => return self.look(api, index).await,
+            // A write to this process in doubt may still take effect; one to an
+            // earlier process has taken effect, or never will.
+            None if account.doubted_in == api.process() => return Step::Answered,
+            None => return self.look(api, index).await,
         };
+        if state.is_some() && account.id.is_none() {
+            // Its creation was recorded, but the answer broke off before the id;
+            // the list tells at the end.
+            return Step::Answered;
+        }
         account.counter += 1;
         let exact = self.random.bool();
         let write = match state {
@@ -93,7 +108,7 @@ impl Writer {
         };
         match api.write(account, write, self.random.bool()).await {
             Sent::Answered(answer, id) => self.take(api, index, write, answer, id).await,
-            Sent::Unsent => false,
+            Sent::Unsent => Step::Gone,
             Sent::Nonsense(what) => {
                 self.tally.count(Breach::Unexpected, &what);
                 // The write may have had any effect.
@@ -102,8 +117,7 @@ impl Writer {
         }
     }
 
-    /// Takes the answer to a write. `false` when no further write may be sent in
-    /// this round, because that one might still take effect.
+    /// Takes the answer to a write.
     async fn take(
         &mut self,
         api: &Api,
@@ -111,8 +125,8 @@ impl Writer {
         write: Write,
         answer: Answer,
         id: Option<String>,
-    ) -> bool {
-        let Some(account) = self.accounts.get_mut(index) else { return false };
+    ) -> Step {
+        let Some(account) = self.accounts.get_mut(index) else { return Step::Answered };
         match answer {
             Answer::Done(_) => self.tally.acknowledged += 1,
             Answer::Recorded => {
@@ -120,7 +134,10 @@ impl Writer {
                 self.tally.recorded += 1;
             }
             Answer::Refused => self.tally.refused += 1,
-            Answer::Unknown => self.tally.unknown += 1,
+            Answer::Unknown => {
+                self.tally.unknown += 1;
+                account.doubted_in = api.process();
+            }
             Answer::Rejected => {}
         }
         let history = account.history.to_string();
@@ -137,20 +154,17 @@ impl Writer {
             self.tally.count(breach, &what);
         }
         match answer {
-            Answer::Unknown => false,
+            Answer::Unknown => Step::Doubtful,
             Answer::Rejected => self.look(api, index).await,
-            Answer::Refused => {
-                tokio::time::sleep(REFUSED_PAUSE).await;
-                true
-            }
-            Answer::Done(_) | Answer::Recorded => true,
+            Answer::Refused => Step::Refused,
+            Answer::Done(_) | Answer::Recorded => Step::Answered,
         }
     }
 
-    /// Looks at a note and compares. `false` when the service is gone.
-    pub async fn look(&mut self, api: &Api, index: usize) -> bool {
-        let Some(account) = self.accounts.get_mut(index) else { return true };
-        let Some(id) = account.id.as_deref() else { return true };
+    /// Looks at a note and compares. A note whose id is not known is left alone.
+    pub async fn look(&mut self, api: &Api, index: usize) -> Step {
+        let Some(account) = self.accounts.get_mut(index) else { return Step::Answered };
+        let Some(id) = account.id.as_deref() else { return Step::Answered };
         match api.look(id).await {
             Look::Found(state) => {
                 let history = account.history.to_string();
@@ -158,24 +172,26 @@ impl Writer {
                     let what = format!("{} {id} is {state:?}; {history}", account.title);
                     self.tally.count(breach, &what);
                 }
-                true
+                Step::Answered
             }
-            Look::NotNow => false,
+            Look::Refused(problem) => {
+                self.refusal = Some(problem);
+                Step::Refused
+            }
+            Look::Gone => Step::Gone,
             Look::Nonsense(what) => {
                 self.tally.count(Breach::Unexpected, &what);
-                true
+                Step::Answered
             }
         }
     }
 
-    fn active(&self) -> std::ops::Range<usize> {
-        self.accounts.len().saturating_sub(ACTIVE_NOTES)..self.accounts.len()
-    }
-
     fn open_account(&mut self) -> usize {
         let index = self.accounts.len();
-        let title = format!("crash-loop {} {index}", self.name);
-        self.accounts.push(Account { title, id: None, history: History::default(), counter: 0 });
+        let title = format!("note {}-{index}", self.name);
+        let account =
+            Account { title, id: None, history: History::default(), counter: 0, doubted_in: 0 };
+        self.accounts.push(account);
         index
     }
 }

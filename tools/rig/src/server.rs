@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub enum Storage {
     /// In memory, until it ends.
     Memory,
-    /// In a temporary folder, each commit synced.
+    /// In its folder, each commit synced.
     SurrealKv,
 }
 
@@ -37,8 +37,10 @@ pub struct Server {
     environment: Vec<(String, String)>,
     port: u16,
     secure: bool,
-    folder: TempDir,
+    folder: PathBuf,
     child: Option<Child>,
+    /// Removed with the server, unless the folder is someone else's.
+    _temporary: Option<TempDir>,
 }
 
 impl Server {
@@ -47,9 +49,19 @@ impl Server {
     /// # Errors
     /// When there is no free port or no folder for it.
     pub fn new(storage: Storage) -> Result<Self> {
+        let temporary = tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?;
+        let server = Self::in_folder(storage, temporary.path())?;
+        Ok(Self { _temporary: Some(temporary), ..server })
+    }
+
+    /// The same with its data and its log in a folder that stays.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn in_folder(storage: Storage, folder: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let folder = tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?;
-        Ok(Self { storage, environment: Vec::new(), port, secure: false, folder, child: None })
+        let (environment, folder, secure) = (Vec::new(), folder.to_owned(), false);
+        Ok(Self { storage, environment, port, secure, folder, child: None, _temporary: None })
     }
 
     /// The same with a variable of its environment set.
@@ -114,7 +126,7 @@ impl Server {
         let path = match self.storage {
             Storage::Memory => "memory".to_owned(),
             Storage::SurrealKv => {
-                format!("surrealkv://{}?sync=every", self.folder.path().join("data").display())
+                format!("surrealkv://{}?sync=every", self.folder.join("data").display())
             }
         };
         let log = File::options().create(true).append(true).open(self.log())?;
@@ -198,8 +210,8 @@ impl Server {
         Ok(())
     }
 
-    fn log(&self) -> std::path::PathBuf {
-        self.folder.path().join("server.log")
+    fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
     }
 
     /// The end of what it said.
