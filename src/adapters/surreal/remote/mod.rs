@@ -20,10 +20,13 @@ pub(super) mod connection;
 pub(super) mod pool;
 pub(super) mod session;
 pub(super) mod target;
+mod upkeep;
 mod version_probe;
 
 #[cfg(test)]
 pub(super) mod fixture;
+#[cfg(test)]
+mod pool_tests;
 #[cfg(test)]
 mod server_tests;
 #[cfg(test)]
