@@ -26,6 +26,8 @@ mod version_probe;
 #[cfg(test)]
 pub(super) mod fixture;
 #[cfg(test)]
+mod ghost_tests;
+#[cfg(test)]
 mod pool_tests;
 #[cfg(test)]
 mod server_tests;
