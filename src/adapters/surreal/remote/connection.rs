@@ -68,9 +68,10 @@ pub(in crate::adapters::surreal) async fn dial(
             }
         };
         signed_in.map_err(|error| match classify(&error) {
-            StoreError::Misconfigured(why) => {
-                StoreError::Misconfigured(format!("DB_USERNAME and DB_PASSWORD: {why}"))
-            }
+            StoreError::Misconfigured(why) => StoreError::Misconfigured(format!(
+                "DB_USERNAME and DB_PASSWORD: {why}; is DB_AUTH_LEVEL, {level}, where that \
+                     user was defined?"
+            )),
             other => other,
         })?;
     }

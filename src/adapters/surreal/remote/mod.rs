@@ -32,6 +32,8 @@ mod pool_tests;
 #[cfg(test)]
 mod server_tests;
 #[cfg(test)]
+mod sign_in_tests;
+#[cfg(test)]
 mod tls_tests;
 #[cfg(test)]
 mod version_tests;
