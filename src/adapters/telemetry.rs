@@ -8,6 +8,12 @@ use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+/// Where the SDK warns that a watch was not ended. It asks for that whenever one
+/// is dropped, over a session that it never signs in (3.3.5, `method/live.rs`),
+/// so a server with users always refuses. It ends the watch anyway when the
+/// connection is closed, which Daybook does at the same time.
+const SDK_KILLS: &str = "surrealdb::method::live";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogStyle {
@@ -72,7 +78,7 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let directives = match filter.parse::<LevelFilter>() {
         Ok(LevelFilter::OFF) => "off".to_owned(),
         Ok(LevelFilter::ERROR) => "error".to_owned(),
-        Ok(level) => format!("warn,daybook={level}"),
+        Ok(level) => format!("warn,{SDK_KILLS}=error,daybook={level}"),
         Err(_) => filter.to_owned(),
     };
     EnvFilter::builder().parse(directives).map_err(|error| TelemetryError::Filter {
@@ -88,8 +94,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("info", "daybook=info,warn")]
-    #[case("debug", "daybook=debug,warn")]
+    #[case("info", "surrealdb::method::live=error,daybook=info,warn")]
+    #[case("debug", "surrealdb::method::live=error,daybook=debug,warn")]
     #[case("error", "error")]
     #[case("off", "off")]
     #[case("warn,daybook::app=debug", "daybook::app=debug,warn")]

@@ -11,6 +11,8 @@
 
 #[cfg(feature = "surreal")]
 mod containers;
+#[cfg(feature = "surreal")]
+mod foreign_lines;
 mod in_process;
 mod kill_and_stop;
 mod log_command;

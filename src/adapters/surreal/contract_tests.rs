@@ -1,11 +1,15 @@
-//! SurrealDB keeps the promises of its port, on both engines.
+//! SurrealDB keeps the promises of its port, on both engines and on a server.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
+use super::remote::fixture::server_options;
 use super::{SurrealOptions, SurrealStore};
 use crate::ports::NoteStore;
 use crate::ports::contract::note_store::commits::keys_round_trip;
@@ -20,6 +24,25 @@ fn folder(parent: &TempDir) -> SurrealStore {
     SurrealStore::new(SurrealOptions::new(endpoint)).unwrap()
 }
 
+/// A database of its own on the server that all of them share.
+///
+/// A server of the tests is slow to sign in and shares a busy machine with its
+/// clients, so only a few are at it at a time.
+async fn on_server() -> Subject {
+    static TURNS: Semaphore = Semaphore::const_new(2);
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let turn = TURNS.acquire().await.unwrap();
+    let name = format!("contract{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let mut options = server_options();
+    (options.namespace, options.database) = (name.clone(), name);
+    (options.pool.min, options.pool.acquire_timeout) = (1, Duration::from_secs(60));
+    // Held as long as the subject.
+    Subject::on_server((turn, options), |(_turn, options)| {
+        SurrealStore::new(options.clone()).unwrap()
+    })
+}
+
+note_store_contract!(server, on_server().await);
 note_store_contract!(mem, Subject::new(memory()));
 note_store_contract!(surrealkv, Subject::durable(TempDir::new().unwrap(), folder));
 

@@ -68,6 +68,17 @@ pub enum AuthLevel {
     Database,
 }
 
+impl fmt::Display for AuthLevel {
+    /// As the setting spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "root",
+            Self::Namespace => "namespace",
+            Self::Database => "database",
+        })
+    }
+}
+
 /// How many connections to a server there are, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolOptions {

@@ -116,6 +116,15 @@ impl Subject {
         Self { store: restart(), restart: Box::new(restart), keeps_word: true }
     }
 
+    /// A store on a server, which goes on without it.
+    #[cfg_attr(not(feature = "surreal"), expect(dead_code, reason = "only memory is built"))]
+    pub(crate) fn on_server<P: Send + Sync + 'static, S: NoteStore>(
+        place: P,
+        open: impl Fn(&P) -> S + Send + Sync + 'static,
+    ) -> Self {
+        Self { keeps_word: false, ..Self::durable(place, open) }
+    }
+
     /// The store, connected.
     async fn connected(&self) -> &dyn NoteStore {
         self.store.connect().await.unwrap();

@@ -1,6 +1,6 @@
 //! A TCP proxy that fails as networks do.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::sleep;
 
 /// How the proxy treats connections.
@@ -42,6 +42,8 @@ struct State {
 pub struct Proxy {
     address: String,
     state: Arc<watch::Sender<State>>,
+    /// Every connection so far, the oldest first.
+    relays: Arc<Mutex<Vec<AbortHandle>>>,
     accepting: JoinHandle<()>,
 }
 
@@ -54,8 +56,9 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let state = Arc::new(watch::Sender::new(State { target, mode: Mode::Pass, cuts: 0 }));
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
-        Ok(Self { address, state, accepting })
+        let relays = Arc::default();
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state), Arc::clone(&relays)));
+        Ok(Self { address, state, relays, accepting })
     }
 
     /// Its address, as `HOST:PORT`.
@@ -84,6 +87,27 @@ impl Proxy {
         self.state.send_modify(|state| state.target = target);
     }
 
+    /// How many connections were let through so far.
+    #[must_use]
+    pub fn made(&self) -> usize {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// How many of them there are.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        let relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        relays.iter().filter(|relay| !relay.is_finished()).count()
+    }
+
+    /// Cuts the latest connection of those that there are, and no other.
+    pub fn cut_latest(&self) {
+        let relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(latest) = relays.iter().rev().find(|relay| !relay.is_finished()) {
+            latest.abort();
+        }
+    }
+
     /// Cuts every connection that there is.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
@@ -97,11 +121,16 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<watch::Sender<State>>) {
+async fn accept(
+    listener: TcpListener,
+    state: Arc<watch::Sender<State>>,
+    relays: Arc<Mutex<Vec<AbortHandle>>>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         let state = state.subscribe();
         if state.borrow().mode != Mode::Refuse {
-            tokio::spawn(relay(client, state));
+            let relay = tokio::spawn(relay(client, state)).abort_handle();
+            relays.lock().unwrap_or_else(PoisonError::into_inner).push(relay);
         }
     }
 }
@@ -216,5 +245,23 @@ mod tests {
         let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
         stream.write_all(&[1]).await.unwrap();
         assert_eq!(answer(&mut stream).await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn one_connection_can_be_cut() {
+        let proxy = Proxy::start(echo().await).await.unwrap();
+        let mut streams = Vec::new();
+        for made in 1..=2 {
+            let mut stream = TcpStream::connect(proxy.address()).await.unwrap();
+            stream.write_all(&[1]).await.unwrap();
+            assert_eq!(answer(&mut stream).await, Some(1));
+            assert_eq!((proxy.made(), proxy.open()), (made, made));
+            streams.push(stream);
+        }
+        proxy.cut_latest();
+        assert_eq!(streams[1].read(&mut [0]).await.unwrap_or(0), 0, "it is cut");
+        streams[0].write_all(&[2]).await.unwrap();
+        assert_eq!(answer(&mut streams[0]).await, Some(2), "it is not");
+        assert_eq!((proxy.made(), proxy.open()), (2, 1));
     }
 }

@@ -10,7 +10,7 @@ use surrealdb::method::Stream;
 use surrealdb::opt::Config;
 use surrealdb::opt::auth::{Database, Namespace, Root};
 use surrealdb::types::{Object, Value};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::target::{Target, untrusted};
 use crate::adapters::surreal::engine::Client;
@@ -38,6 +38,11 @@ pub(in crate::adapters::surreal) struct Connection {
     watch: Mutex<Stream<Vec<Value>>>,
     /// Set while a call is under way, so that one that is given up leaves it.
     pub(super) is_broken: bool,
+    /// Set for a check, which is no use of it.
+    pub(super) is_checked: bool,
+    pub(super) made: Instant,
+    /// When it was used last.
+    pub(super) used: Instant,
 }
 
 /// A client that is signed in.
@@ -63,9 +68,10 @@ pub(in crate::adapters::surreal) async fn dial(
             }
         };
         signed_in.map_err(|error| match classify(&error) {
-            StoreError::Misconfigured(why) => {
-                StoreError::Misconfigured(format!("DB_USERNAME and DB_PASSWORD: {why}"))
-            }
+            StoreError::Misconfigured(why) => StoreError::Misconfigured(format!(
+                "DB_USERNAME and DB_PASSWORD: {why}; is DB_AUTH_LEVEL, {level}, where that \
+                     user was defined?"
+            )),
             other => other,
         })?;
     }
@@ -89,7 +95,8 @@ impl Connection {
                 watch => break watch?,
             }
         };
-        Ok(Self { client: Arc::new(client), watch: Mutex::new(watch), is_broken: false })
+        let (client, watch, now) = (Arc::new(client), Mutex::new(watch), Instant::now());
+        Ok(Self { client, watch, is_broken: false, is_checked: false, made: now, used: now })
     }
 
     pub(super) fn client(&self) -> Arc<Client> {

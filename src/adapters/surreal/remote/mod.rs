@@ -20,12 +20,19 @@ pub(super) mod connection;
 pub(super) mod pool;
 pub(super) mod session;
 pub(super) mod target;
+mod upkeep;
 mod version_probe;
 
 #[cfg(test)]
 pub(super) mod fixture;
 #[cfg(test)]
+mod ghost_tests;
+#[cfg(test)]
+mod pool_tests;
+#[cfg(test)]
 mod server_tests;
+#[cfg(test)]
+mod sign_in_tests;
 #[cfg(test)]
 mod tls_tests;
 #[cfg(test)]

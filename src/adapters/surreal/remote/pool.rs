@@ -1,9 +1,14 @@
-//! Connections, kept ready by bb8.
+//! Connections, lent by bb8.
+//!
+//! What bb8 means by a minimum is that so many are idle, its timeout for idle
+//! ones spares none, and a check would count as use. So it lends and limits,
+//! and [`upkeep`](super::upkeep) does the rest.
 
 use std::sync::Arc;
 
 use bb8::ManageConnection;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 use super::connection::{Connection, dial};
 use super::target::Target;
@@ -18,6 +23,8 @@ pub(super) struct Dialer {
     /// server was not restarted, and a new connection leads to the same one.
     pub(super) anchor: Arc<Connection>,
     pub(super) lost: Arc<watch::Sender<bool>>,
+    /// Told whenever a connection is given up.
+    pub(super) gap: Arc<Notify>,
 }
 
 impl ManageConnection for Dialer {
@@ -38,8 +45,19 @@ impl ManageConnection for Dialer {
         connection.ping(self.options.ping_timeout).await
     }
 
+    /// Asked whenever a connection is given back.
     fn has_broken(&self, connection: &mut Connection) -> bool {
-        connection.is_broken || connection.was_reset()
+        if !std::mem::take(&mut connection.is_checked) {
+            connection.used = Instant::now();
+        }
+        // One that is always in use when the others are checked.
+        let limits = &self.options.pool;
+        let is_overdue = connection.made.elapsed() >= limits.max_lifetime + limits.round();
+        let is_broken = connection.is_broken || is_overdue || connection.was_reset();
+        if is_broken {
+            self.gap.notify_one();
+        }
+        is_broken
     }
 }
 

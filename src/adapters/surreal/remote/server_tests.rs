@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daybook_rig::{Mode, Proxy, Server, Storage};
+use daybook_rig::{Proxy, Server, Storage};
 
 use super::connection::dial;
 use super::fixture::{options, root, server_options, store, target};
@@ -73,75 +73,6 @@ async fn nobody_at_the_address_is_worth_another_attempt() {
     assert!(!store.is_reachable().await);
 }
 
-/// The pool keeps its bounds while many call at once.
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_callers_share_a_few_connections() {
-    let mut few = server_options();
-    (few.pool.min, few.pool.max) = (2, 5);
-    few.pool.acquire_timeout = Duration::from_secs(30);
-    let store = Arc::new(store(few));
-    store.connect().await.unwrap();
-    let pool = store.pool().unwrap();
-    assert_eq!((pool.active, pool.total), (0, 2), "it is filled to its minimum");
-    let callers = (0..200).map(|_| {
-        let store = store.clone();
-        tokio::spawn(async move {
-            store.query(&list()).await.unwrap();
-            store.pool().unwrap().total
-        })
-    });
-    for caller in callers.collect::<Vec<_>>() {
-        assert!(caller.await.unwrap() <= 5);
-    }
-    assert_eq!(store.pool().unwrap().active, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_exhausted_pool_says_so_and_the_session_goes_on() {
-    let server = Server::started(Storage::Memory).await.unwrap();
-    let proxy = Proxy::start(server.address()).await.unwrap();
-    let mut one = options(proxy.endpoint());
-    (one.pool.min, one.pool.max) = (1, 1);
-    one.pool.acquire_timeout = Duration::from_millis(200);
-    let store = store(one);
-    store.connect().await.unwrap();
-    proxy.set(Mode::Silent);
-    let log = crate::domain::LogId::from_uuid(uuid::Uuid::nil());
-    let held = store.checkpoint(log);
-    let late = async {
-        tokio::task::yield_now().await;
-        let late = store.checkpoint(log).await;
-        proxy.set(Mode::Pass);
-        late
-    };
-    let (held, late) = tokio::join!(held, late);
-    assert!(matches!(late, Err(StoreError::Busy { .. })), "{late:?}");
-    assert_eq!(held.unwrap(), None);
-    assert_eq!(store.checkpoint(log).await.unwrap(), None);
-}
-
-/// A client that hangs up neither costs a connection, which takes long to make
-/// anew, nor frees it while the server is at work for it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_is_given_up_keeps_its_connection_to_its_end() {
-    let server = Server::started(Storage::Memory).await.unwrap();
-    let proxy = Proxy::start(server.address()).await.unwrap();
-    let mut one = options(proxy.endpoint());
-    (one.pool.min, one.pool.max) = (1, 1);
-    one.pool.acquire_timeout = Duration::from_millis(200);
-    let store = store(one);
-    store.connect().await.unwrap();
-    proxy.set(Mode::Silent);
-    let log = crate::domain::LogId::from_uuid(uuid::Uuid::nil());
-    let hasty = tokio::time::timeout(Duration::from_millis(50), store.checkpoint(log)).await;
-    assert!(hasty.is_err(), "it was given up");
-    let next = store.checkpoint(log).await;
-    assert!(matches!(next, Err(StoreError::Busy { .. })), "{next:?}");
-    proxy.set(Mode::Pass);
-    assert_eq!(store.checkpoint(log).await.unwrap(), None);
-    assert_eq!(store.pool().unwrap().total, 1);
-}
-
 /// A server builds its indexes while it serves, and may be told to start over.
 #[tokio::test(flavor = "multi_thread")]
 async fn indexes_are_built_anew_behind_lists_that_are_right() {
@@ -163,9 +94,4 @@ async fn indexes_are_built_anew_behind_lists_that_are_right() {
     let plan = plan.take::<Option<String>>(0).unwrap().unwrap();
     assert!(plan.contains("index: by_updated"), "{plan}");
     assert_lists(&store, &["c", "b", "a"], &["a", "c", "b"]).await;
-}
-
-fn list() -> crate::ports::NoteQuery {
-    let sort = crate::ports::Sort { key: crate::ports::SortKey::CreatedAt, descending: true };
-    crate::ports::NoteQuery { author: None, tag: None, sort, limit: 1, after: None }
 }

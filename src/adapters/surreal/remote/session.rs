@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, PooledConnection, QueueStrategy};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use super::connection::{Connection, reset};
 use super::pool::{Dialer, unavailable};
 use super::target::Target;
+use super::upkeep::{fill, keep};
 use crate::adapters::surreal::SurrealOptions;
 use crate::adapters::surreal::engine::Client;
 use crate::ports::{PoolState, StoreError};
@@ -33,27 +34,28 @@ impl Session {
         anchor: Connection,
     ) -> Result<Self, StoreError> {
         let (anchor, lost) = (Arc::new(anchor), Arc::new(watch::Sender::new(false)));
+        let gap = Arc::new(Notify::new());
         let dialer = Dialer {
             options: options.clone(),
             target,
             anchor: Arc::clone(&anchor),
             lost: Arc::clone(&lost),
+            gap: Arc::clone(&gap),
         };
         let limits = options.pool;
         let pool = Pool::builder()
             .max_size(limits.max)
-            .min_idle(limits.min)
             .connection_timeout(limits.acquire_timeout)
-            .idle_timeout(limits.idle_timeout)
-            .max_lifetime(limits.max_lifetime)
-            .reaper_rate(limits.health_interval.min(limits.idle_timeout).min(limits.max_lifetime))
+            .idle_timeout(None)
+            .max_lifetime(None)
             .retry_connection(false)
             // Every answer is checked when it is there, see `call`.
             .test_on_check_out(false)
             .queue_strategy(QueueStrategy::Fifo)
             .build(dialer)
             .await?;
-        let checks = tokio::spawn(check(pool.clone(), options.clone()));
+        fill(&pool, limits.min).await?;
+        let checks = tokio::spawn(keep(pool.clone(), options.clone(), gap));
         Ok(Self { options: options.clone(), anchor, pool, lost, checks })
     }
 
@@ -164,22 +166,5 @@ async fn over<T>(
 impl Drop for Session {
     fn drop(&mut self) {
         self.checks.abort();
-    }
-}
-
-/// Tries the idle connections from time to time, so that broken ones are
-/// replaced before someone needs them.
-async fn check(pool: Pool<Dialer>, options: SurrealOptions) {
-    let mut rounds = interval(options.pool.health_interval);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    rounds.tick().await;
-    loop {
-        rounds.tick().await;
-        // The queue is first in, first out: so many checks meet each of them.
-        for _ in 0..pool.state().idle_connections {
-            let Ok(mut connection) = pool.get().await else { break };
-            let answer = connection.ping(options.ping_timeout).await;
-            connection.is_broken = answer.is_err();
-        }
     }
 }
