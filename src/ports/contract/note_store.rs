@@ -107,7 +107,6 @@ impl Subject {
     }
 
     /// A store whose data are at that place, which lasts as long as the subject.
-    #[cfg_attr(not(feature = "surreal"), expect(dead_code, reason = "only memory is built"))]
     pub(crate) fn durable<P: Send + Sync + 'static, S: NoteStore>(
         place: P,
         open: impl Fn(&P) -> S + Send + Sync + 'static,
