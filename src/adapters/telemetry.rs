@@ -14,6 +14,9 @@ use tracing_subscriber::filter::LevelFilter;
 /// connection is closed, which Daybook does at the same time.
 const SDK_KILLS: &str = "surrealdb::method::live";
 
+/// Where axum tells, at trace, what it refused, which quotes what a client sent.
+pub(crate) const REJECTIONS: &str = "axum::rejection";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogStyle {
@@ -79,7 +82,7 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
         Ok(LevelFilter::OFF) => "off".to_owned(),
         Ok(LevelFilter::ERROR) => "error".to_owned(),
         Ok(level) => format!("warn,{SDK_KILLS}=error,daybook={level}"),
-        Err(_) => filter.to_owned(),
+        Err(_) => format!("{filter},{REJECTIONS}=off"),
     };
     EnvFilter::builder().parse(directives).map_err(|error| TelemetryError::Filter {
         filter: filter.to_owned(),
@@ -98,7 +101,8 @@ mod tests {
     #[case("debug", "surrealdb::method::live=error,daybook=debug,warn")]
     #[case("error", "error")]
     #[case("off", "off")]
-    #[case("warn,daybook::app=debug", "daybook::app=debug,warn")]
+    #[case("warn,daybook::app=debug", "axum::rejection=off,daybook::app=debug,warn")]
+    #[case("warn,axum=trace", "axum::rejection=off,axum=trace,warn")]
     fn a_bare_level_is_for_this_crate(#[case] given: &str, #[case] used: &str) {
         assert_eq!(parse_filter(given).unwrap().to_string(), used);
     }

@@ -199,11 +199,13 @@ settings! {
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "64 KiB";
 
     /// How much log before the checkpoint is compared with the database after a
-    /// crash. It must cover what the embedded database keeps in memory; batches
-    /// that it lost further back are not found. That is 64 MiB below 1 GiB of
-    /// memory (of the machine, or of the container where that is less), 128 MiB
-    /// below 4 GiB, 256 MiB below 16 GiB, 1 GiB below 64 GiB, and 4 GiB from
-    /// there; a smaller window is warned about at the start.
+    /// crash. It must cover what the database keeps in memory; batches that it
+    /// lost further back are not found. SurrealDB on surrealkv keeps 64 MiB below
+    /// 1 GiB of memory (of the machine, or of the container where that is less),
+    /// 128 MiB below 4 GiB, 256 MiB below 16 GiB, 1 GiB below 64 GiB, and 4 GiB
+    /// from there. For an embedded database a smaller window is warned about at
+    /// the start; a server does not tell, and has the setting
+    /// `SURREAL_SURREALKV_MAX_MEMTABLE_SIZE`.
     "HEAL_WINDOW" => heal_window: ByteSize = "1 GiB",
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "1 MiB";
 

@@ -17,6 +17,7 @@ use tracing::subscriber::DefaultGuard;
 use super::harness::{Answer, NOTES, Service, a_note, request};
 use crate::adapters::http::Options;
 use crate::adapters::http::router::surround;
+use crate::adapters::telemetry::REJECTIONS;
 
 /// Everything that is logged on this thread while it lives.
 pub(super) struct Captured {
@@ -43,7 +44,7 @@ impl Captured {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
+            .with_env_filter(format!("trace,{REJECTIONS}=off"))
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
