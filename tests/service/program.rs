@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
+#[cfg(feature = "surreal")]
 use tokio::sync::RwLock;
 
 /// How long anything may take before a test gives up on it.
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tests that hold the service to a time write-lock it, so that they have the
 /// machine to themselves; those that load the machine read-lock it.
+#[cfg(feature = "surreal")]
 pub(crate) static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// The program, with nothing of this machine's environment that it would read.
