@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::program::server_program;
@@ -39,6 +39,9 @@ pub struct Server {
     secure: bool,
     folder: PathBuf,
     child: Option<Child>,
+    /// As long as this is open, the server goes on: however this process ends, it
+    /// is not left behind.
+    lifeline: Option<ChildStdin>,
     /// Removed with the server, unless the folder is someone else's.
     _temporary: Option<TempDir>,
 }
@@ -61,7 +64,16 @@ impl Server {
     pub fn in_folder(storage: Storage, folder: &Path) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let (environment, folder, secure) = (Vec::new(), folder.to_owned(), false);
-        Ok(Self { storage, environment, port, secure, folder, child: None, _temporary: None })
+        Ok(Self {
+            storage,
+            environment,
+            port,
+            secure,
+            folder,
+            child: None,
+            lifeline: None,
+            _temporary: None,
+        })
     }
 
     /// The same with a variable of its environment set.
@@ -130,16 +142,19 @@ impl Server {
             }
         };
         let log = File::options().create(true).append(true).open(self.log())?;
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args(["start", "--no-banner", "--log", "warn", "--user", "root", "--pass", "root"])
             .args(["--bind", &self.address(), &path])
             .envs(self.environment.iter().cloned())
-            .stdin(Stdio::null())
+            .env("TEST_SURREALDB_ENDS_WITH_INPUT", "1")
+            .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("could not run {}", program.display()))?;
+        // Waiting for the process would close it, and a stop be no clean one.
+        self.lifeline = child.stdin.take();
         self.child = Some(child);
         Ok(())
     }
@@ -228,4 +243,20 @@ pub(crate) async fn is_healthy(address: &str) -> bool {
     let Ok(client) = client else { return false };
     let answer = client.get(format!("http://{address}/health")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_ends_with_who_started_it() {
+        let mut server = Server::started(Storage::Memory).await.unwrap();
+        server.lifeline = None;
+        let deadline = Instant::now() + PATIENCE;
+        while server.is_running() {
+            assert!(Instant::now() < deadline, "it goes on");
+            sleep(POLL).await;
+        }
+    }
 }
