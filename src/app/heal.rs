@@ -46,7 +46,7 @@ pub(super) async fn heal(
     let mut found = next_gap(desk, first, checkpoint.applied).await?;
     if found.is_some() || rebuilt_at >= checkpoint.horizon {
         match found {
-            Some(_) => tracing::warn!("the database has lost commands that it had acknowledged"),
+            Some(_) => tracing::warn!("the database has lost commands"),
             None => tracing::info!("the database may have lost a part of its indexes"),
         }
         rebuilt_at = match desk.ports.store.rebuild_indexes().await? {

@@ -229,8 +229,8 @@ mod tests {
         let path = folder.path().join("program");
         let script = "#!/bin/sh\n\
             echo 'no JSON' >&2\n\
-            echo \"{\\\"level\\\":\\\"INFO\\\",\\\"address\\\":\\\"127.0.0.1:4711 $NAME\\\"}\" >&2\n\
             echo '{\"level\":\"DEBUG\",\"message\":\"a detail\"}' >&2\n\
+            echo \"{\\\"level\\\":\\\"INFO\\\",\\\"address\\\":\\\"127.0.0.1:4711 $NAME\\\"}\" >&2\n\
             exec sleep 60\n";
         std::fs::write(&path, script).unwrap();
         let log = folder.path().join("service.log");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -38,6 +39,7 @@ pub struct Server {
     port: u16,
     secure: bool,
     folder: PathBuf,
+    log: File,
     child: Option<Child>,
     /// As long as this is open, the server goes on: however this process ends, it
     /// is not left behind.
@@ -52,24 +54,39 @@ impl Server {
     /// # Errors
     /// When there is no free port or no folder for it.
     pub fn new(storage: Storage) -> Result<Self> {
-        let temporary = tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?;
-        let server = Self::in_folder(storage, temporary.path())?;
-        Ok(Self { _temporary: Some(temporary), ..server })
+        // Without a name, the log goes with the last process that has it open: a
+        // server in memory has nothing that could be left behind.
+        let log = tempfile::tempfile()?;
+        let temporary = match storage {
+            Storage::Memory => None,
+            Storage::SurrealKv => {
+                Some(tempfile::Builder::new().prefix("daybook-surrealdb-").tempdir()?)
+            }
+        };
+        let folder = temporary.as_ref().map(|folder| folder.path().to_owned());
+        let server = Self::with_log(storage, folder.unwrap_or_default(), log)?;
+        Ok(Self { _temporary: temporary, ..server })
     }
 
     /// The same with its data and its log in a folder that stays.
     ///
     /// # Errors
-    /// When there is no free port.
+    /// When there is no free port, or the folder is not there.
     pub fn in_folder(storage: Storage, folder: &Path) -> Result<Self> {
+        let log = folder.join("server.log");
+        let log = File::options().create(true).append(true).read(true).open(log)?;
+        Self::with_log(storage, folder.to_owned(), log)
+    }
+
+    fn with_log(storage: Storage, folder: PathBuf, log: File) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let (environment, folder, secure) = (Vec::new(), folder.to_owned(), false);
         Ok(Self {
             storage,
-            environment,
+            environment: Vec::new(),
             port,
-            secure,
+            secure: false,
             folder,
+            log,
             child: None,
             lifeline: None,
             _temporary: None,
@@ -141,15 +158,14 @@ impl Server {
                 format!("surrealkv://{}?sync=every", self.folder.join("data").display())
             }
         };
-        let log = File::options().create(true).append(true).open(self.log())?;
         let mut child = Command::new(program)
             .args(["start", "--no-banner", "--log", "warn", "--user", "root", "--pass", "root"])
             .args(["--bind", &self.address(), &path])
             .envs(self.environment.iter().cloned())
             .env("TEST_SURREALDB_ENDS_WITH_INPUT", "1")
             .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
+            .stdout(self.log.try_clone()?)
+            .stderr(self.log.try_clone()?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("could not run {}", program.display()))?;
@@ -225,13 +241,14 @@ impl Server {
         Ok(())
     }
 
-    fn log(&self) -> PathBuf {
-        self.folder.join("server.log")
-    }
-
     /// The end of what it said.
     fn told(&self) -> String {
-        let told = std::fs::read_to_string(self.log()).unwrap_or_default();
+        // Not from where the server writes, and without moving that.
+        let end = self.log.metadata().map_or(0, |log| log.len());
+        let mut told = vec![0; 4096];
+        let read = self.log.read_at(&mut told, end.saturating_sub(4096)).unwrap_or_default();
+        told.truncate(read);
+        let told = String::from_utf8_lossy(&told);
         let lines: Vec<&str> = told.lines().rev().take(20).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }

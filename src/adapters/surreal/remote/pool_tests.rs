@@ -198,6 +198,20 @@ async fn one_broken_connection_is_replaced_before_anyone_needs_it() {
     store.ping().await.unwrap();
 }
 
+/// Between two checks a call may meet one. The session goes on then, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_broke_while_idle_costs_no_call() {
+    let rarely = PoolOptions { health_interval: Duration::from_secs(600), ..pool(2, 3) };
+    let (_server, proxy, store) = connected(rarely).await;
+    let made = proxy.made();
+    proxy.cut_latest();
+    until("a reconnect by the SDK", async || proxy.made() > made).await;
+    for _ in 0..4 {
+        store.checkpoint(log()).await.unwrap();
+    }
+    store.ping().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_call_that_timed_out_no_connection_is_used_again() {
     let server = Server::started(Storage::Memory).await.unwrap();

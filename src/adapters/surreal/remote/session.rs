@@ -76,11 +76,19 @@ impl Session {
         if *lost.borrow() {
             return Err(StoreError::NotConnected);
         }
-        let connection = tokio::select! {
-            connection = self.pool.get_owned() => {
-                connection.map_err(|error| unavailable(error, &self.options))?
+        let connection = loop {
+            let mut connection = tokio::select! {
+                connection = self.pool.get_owned() => {
+                    connection.map_err(|error| unavailable(error, &self.options))?
+                }
+                _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
+            };
+            if !connection.was_reset() {
+                break connection;
             }
-            _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
+            // It broke while nobody used it. What that says of the server, the
+            // anchor tells before another is made in its place.
+            connection.is_broken = true;
         };
         let call = call(connection.client());
         let call = async move {
