@@ -230,7 +230,7 @@ settings! {
     accepts "a time, such as 30, 500ms, 30s, 5m or 1h";
 
     /// How long a request may take. A write that is recorded but not applied by
-    /// then is answered 202.
+    /// then is answered 202, and at once where the database is known to be away.
     "REQUEST_TIMEOUT" => request_timeout: TimeSpan = "30",
     accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
 

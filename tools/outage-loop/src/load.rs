@@ -14,6 +14,11 @@ use tokio::time::timeout;
 /// empty.
 const LIGHT_WRITES_PER_SECOND: u32 = 16;
 
+/// How many they send at the most otherwise. In an outage a write is answered as
+/// soon as it is in the log: without a bound the queue would hold what takes the
+/// database minutes to take.
+const WRITES_PER_SECOND: u32 = 160;
+
 /// A client whose service is gone asks so often whether there is another.
 const GONE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -31,13 +36,16 @@ pub(crate) struct Load {
     orders: watch::Sender<Orders>,
     acknowledged: Arc<AtomicU64>,
     clients: JoinSet<Writer>,
+    pause: Duration,
     light_pause: Duration,
 }
 
 impl Load {
     /// Starts that many clients on a service.
     pub(crate) fn start(seed: u64, clients: u32, service: Api) -> Self {
-        let orders = watch::Sender::new(Orders { service: Some(service), ..Orders::default() });
+        let pause = Duration::from_secs(1) * clients / WRITES_PER_SECOND;
+        let orders =
+            watch::Sender::new(Orders { service: Some(service), pause, ..Orders::default() });
         let acknowledged = Arc::new(AtomicU64::new(0));
         let mut running = JoinSet::new();
         for number in 0..clients {
@@ -45,7 +53,7 @@ impl Load {
             running.spawn(run(writer, orders.subscribe(), Arc::clone(&acknowledged)));
         }
         let light_pause = Duration::from_secs(1) * clients / LIGHT_WRITES_PER_SECOND;
-        Self { orders, acknowledged, clients: running, light_pause }
+        Self { orders, acknowledged, clients: running, pause, light_pause }
     }
 
     /// How many writes were acknowledged so far.
@@ -60,7 +68,7 @@ impl Load {
 
     /// Whether to leave a queue the chance to get empty.
     pub(crate) fn light(&self, is_light: bool) {
-        let pause = if is_light { self.light_pause } else { Duration::ZERO };
+        let pause = if is_light { self.light_pause } else { self.pause };
         self.orders.send_modify(|orders| orders.pause = pause);
     }
 
@@ -94,12 +102,8 @@ async fn run(
             Step::Refused | Step::Doubtful => pause.max(REFUSED_PAUSE),
             Step::Gone => GONE_PAUSE,
         };
-        if pause.is_zero() {
-            tokio::task::yield_now().await;
-        } else {
-            // Whatever comes first: other orders, or the end of the pause.
-            let _ = timeout(pause, orders.changed()).await;
-        }
+        // Whatever comes first: other orders, or the end of the pause.
+        let _ = timeout(pause, orders.changed()).await;
     }
 }
 

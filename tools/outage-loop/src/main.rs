@@ -2,12 +2,13 @@
 //! for every acknowledged write.
 //!
 //! A real SurrealDB server runs behind a TCP proxy, with a memtable of 2 MiB so
-//! that killing it loses an acknowledged batch nearly every time. Clients
-//! create, put, patch and delete notes all the time. Each round waits for a number
-//! of acknowledged writes, and is an outage of one kind and of random length: the server is killed, stopped or frozen, or
-//! the network is cut or slow. In every third round Daybook itself is killed
-//! with SIGKILL, during the outage or right after it, and started again at once;
-//! clients pause only as long as no Daybook listens.
+//! that killing it loses an acknowledged batch nearly every time. Clients create,
+//! put, patch and delete notes all the time, at most 160 in a second of all
+//! together. Each round waits for a number of acknowledged writes, and is an
+//! outage of one kind and of random length: the server is killed, stopped or
+//! frozen, or the network is cut or slow. In every third round Daybook itself is
+//! killed with SIGKILL, during the outage or right after it, and started again at
+//! once; clients pause only as long as no Daybook listens.
 //!
 //! After each outage the time is taken from the server's first answer (or, where
 //! Daybook was killed after that, from when the new one listens) until `/health`
@@ -28,7 +29,7 @@
 //! | --- | --- | --- |
 //! | `DB_UNAVAILABLE_TIMEOUT` | 4 s | a quarter of the outages is longer, and writes are refused |
 //! | `DB_DETECTION_TIME` | 2 s | that is so for a frozen server and a slow network, too, which are noticed only by this |
-//! | `REQUEST_TIMEOUT` | 1 s | a client waits that long, and not 30 s, for its 202 in an outage, and there is a load |
+//! | `REQUEST_TIMEOUT` | 1 s | a client waits that long, and not 30 s, for its 202 while an outage is not noticed yet, and there is a load |
 //!
 //! Others come from the environment. A seed repeats the outages and the choices
 //! of the clients; the instant at which something dies within a request is up to
