@@ -155,6 +155,14 @@ impl Availability {
         self.announce(&mut inner);
     }
 
+    /// Why someone has to step in, if so.
+    pub(super) fn barrier(&self) -> Option<String> {
+        match &self.lock().connection {
+            Connection::Barred { reason } => Some(reason.clone()),
+            Connection::Up | Connection::Down { .. } => None,
+        }
+    }
+
     /// The log took a command, or with which code it did not. Tells whether that
     /// differs from the last time.
     pub(super) fn log_answered(&self, failure: Option<&'static str>) -> bool {

@@ -8,6 +8,7 @@ mod applier;
 mod attach;
 mod availability;
 mod backoff;
+mod bounded_log;
 mod daybook;
 mod desk;
 mod heal;
@@ -22,6 +23,7 @@ mod parking;
 mod pending;
 mod probe;
 mod reading;
+mod replay;
 mod setback;
 mod step;
 mod submit;
@@ -29,12 +31,14 @@ mod unpark;
 
 pub use applier::Applier;
 pub use attach::Mismatch;
+pub use bounded_log::BoundedLog;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{
     CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
 };
+pub use replay::{Backlog, Replay, ReplayError};
 pub use step::{ApplierError, Step};
 
 #[cfg(test)]
@@ -59,5 +63,7 @@ mod overlay_tests;
 mod parking_tests;
 #[cfg(test)]
 mod reading_tests;
+#[cfg(test)]
+mod replay_tests;
 #[cfg(test)]
 mod submit_tests;

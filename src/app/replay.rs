@@ -1,0 +1,143 @@
+//! Posting a log to a database outside of a running service.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::attach::check_history;
+use super::desk::Desk;
+use super::{Applier, ApplierError, Options, Ports, Step};
+use crate::domain::Sequence;
+use crate::ports::{Continuity, NoteQuery, Sort, SortKey, StoreError};
+
+/// Posts the log of its ports to their database as the service would: exactly
+/// once, in order, from the checkpoint on, healing and parking on the way.
+pub struct Replay {
+    desk: Arc<Desk>,
+    applier: Applier,
+}
+
+/// How far a database is behind a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// The last command that the database has applied, if it knows the log.
+    pub applied: Option<Sequence>,
+    /// The first command that the log retains.
+    pub first: Sequence,
+    /// The last command of the log.
+    pub last: Sequence,
+}
+
+impl Backlog {
+    /// How many commands wait.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        let applied = self.applied.unwrap_or(self.first.previous());
+        self.last.since(applied)
+    }
+}
+
+/// Why a log was not posted to its end. What was posted stays, and another
+/// attempt goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The database was not reached, or cannot be used.
+    #[error(transparent)]
+    Database(#[from] ApplierError),
+    /// Log and database do not belong together, or the log cannot be read.
+    #[error("{0}")]
+    Refused(String),
+    /// The database has something in it, and was to be a new one.
+    #[error("the database is not empty: it has {0}; name a new one, or drop that one first")]
+    NotEmpty(&'static str),
+}
+
+impl From<StoreError> for ReplayError {
+    fn from(error: StoreError) -> Self {
+        Self::Database(ApplierError::Unusable { reason: error.to_string() })
+    }
+}
+
+impl Replay {
+    /// A replay of that log to that database. There must be no other applier of
+    /// the log.
+    #[must_use]
+    pub fn new(ports: Ports, options: Options) -> Self {
+        let desk = Arc::new(Desk::new(ports, options));
+        Self { applier: Applier::new(Arc::clone(&desk)), desk }
+    }
+
+    /// Connects and tells how much there is to do. Changes nothing but the schema.
+    ///
+    /// # Errors
+    /// When the database is not reached at once, or is not one of this log.
+    pub async fn backlog(&self) -> Result<Backlog, ReplayError> {
+        let store = &self.desk.ports.store;
+        store.connect().await?;
+        let checkpoint = store.checkpoint(self.desk.ports.log.id()).await?;
+        let checked = check_history(&self.desk, checkpoint.as_ref()).await;
+        checked.map_err(|failure| ReplayError::Refused(failure.public_reason()))?;
+        let positions = self.desk.ports.log.positions();
+        let applied = checkpoint.map(|checkpoint| checkpoint.applied);
+        Ok(Backlog { applied, first: positions.first, last: positions.last.seq })
+    }
+
+    /// Connects, and makes sure that nothing was ever posted to the database.
+    ///
+    /// # Errors
+    /// [`ReplayError::NotEmpty`], or when the database is not reached at once.
+    pub async fn check_empty(&self) -> Result<(), ReplayError> {
+        let store = &self.desk.ports.store;
+        store.connect().await?;
+        if store.checkpoint(self.desk.ports.log.id()).await?.is_some() {
+            return Err(ReplayError::NotEmpty("a checkpoint of this log"));
+        }
+        let sort = Sort { key: SortKey::CreatedAt, descending: false };
+        let any = NoteQuery { author: None, tag: None, sort, limit: 1, after: None };
+        if store.query(&any).await?.notes.is_empty() {
+            Ok(())
+        } else {
+            Err(ReplayError::NotEmpty("notes"))
+        }
+    }
+
+    /// Posts everything that waits, at most so many commands a second, and tells
+    /// after each batch where it stands. Returns what the store may be told when
+    /// it is closed.
+    ///
+    /// # Errors
+    /// [`ReplayError`]. A database that goes away in between is waited for.
+    pub async fn run(
+        &mut self,
+        per_second: Option<NonZeroU32>,
+        mut at: impl FnMut(Sequence),
+    ) -> Result<Continuity, ReplayError> {
+        loop {
+            match self.applier.apply_next().await? {
+                Step::Applied { upto, commands } => {
+                    at(upto);
+                    if let Some(rate) = per_second {
+                        let commands = u32::try_from(commands).unwrap_or(u32::MAX);
+                        sleep(Duration::from_secs(1) * commands / rate.get()).await;
+                    }
+                }
+                Step::CaughtUp => return Ok(self.applier.vouches()),
+                Step::Blocked { retry_after } => {
+                    // Nobody steps in while this runs.
+                    if let Some(reason) = self.desk.availability.barrier() {
+                        return Err(ReplayError::Refused(reason));
+                    }
+                    sleep(retry_after).await;
+                }
+            }
+        }
+    }
+
+    /// How many commands of the log are parked.
+    #[must_use]
+    pub fn parked(&self) -> u64 {
+        self.desk.parked().len()
+    }
+}
