@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
-    Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, SettingFlags,
+    Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, LogSubcommand,
+    PostCommand, SettingFlags,
 };
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
 use daybook::adapters::telemetry::{self, TelemetryError};
@@ -33,10 +34,14 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Log(log)) => (SettingFlags::default(), Some(log)),
         None => (SettingFlags::default(), None),
     };
-    let given = cli.settings.overridden_by(flags);
+    let mut given = cli.settings.overridden_by(flags);
+    if let Some(LogSubcommand::Post(PostCommand::Rebuild { to, .. })) = &log {
+        given.push(("DB_ENDPOINT", to.clone()));
+    }
     let sources = Sources::gather(cli.config.as_deref(), env::vars_os(), given)?;
     match log {
-        Some(log) => look(&log, &sources.data_dir()?),
+        Some(LogSubcommand::Look(log)) => look(&log, &sources.data_dir()?),
+        Some(LogSubcommand::Post(post)) => posting(post, &Settings::read(&sources)?),
         None => serve(Settings::read(&sources)?),
     }
 }
@@ -46,6 +51,19 @@ fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
         Finding::Sound => ExitCode::SUCCESS,
         Finding::Damaged => ExitCode::from(EXIT_FAILURE),
     })
+}
+
+fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
+    let (posted, json) = match post {
+        PostCommand::Replay { from, dry_run, rate, json } => {
+            (runtime::run(wiring::replay(settings.clone(), from, dry_run, rate))??, json)
+        }
+        PostCommand::Rebuild { until, json, .. } => {
+            (runtime::run(wiring::rebuild(settings.clone(), until))??, json)
+        }
+    };
+    posted.print(json, &mut io::stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(settings: Settings) -> Result<ExitCode> {

@@ -10,6 +10,7 @@
 //! out, because answers wait for it.
 
 mod database;
+mod offline;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
 use self::database::{database_name, make_store};
+pub use self::offline::{rebuild, replay};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::{
     FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, SyncPolicy,
@@ -29,7 +31,7 @@ use crate::adapters::http;
 use crate::adapters::no_metrics::NoMetrics;
 use crate::adapters::settings::{LogFormat, LogSync, Settings};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
-use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits};
+use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReplayError};
 use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
 
 /// Why the service could not start, or did not end well. Each message says
@@ -67,6 +69,12 @@ pub enum ServiceError {
     /// The database was not reached, or cannot be used.
     #[error("{0}; the command log keeps every write")]
     Database(#[from] ApplierError),
+    /// The log could not be read.
+    #[error("{0}")]
+    Read(LogError),
+    /// The log was not posted to its end.
+    #[error("{0}")]
+    Replay(#[from] ReplayError),
     /// A task panicked. Its message is left out: it may quote a note.
     #[error("the service stopped by a defect of its own")]
     Defect,
@@ -93,13 +101,7 @@ impl Service {
     pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
         let log = open_log(&settings).await?;
         let store = make_store(&settings)?;
-        let ports = Ports {
-            log: Arc::clone(&log),
-            store: Arc::clone(&store),
-            clock: Arc::new(SystemClock),
-            note_ids: Arc::new(UlidNoteIds),
-            metrics: Arc::new(NoMetrics),
-        };
+        let ports = ports(&log, &store);
         let (daybook, applier) = Daybook::new(ports, app_options(&settings));
         Ok(Self { settings, log, store, daybook: Arc::new(daybook), applier })
     }
@@ -206,6 +208,16 @@ pub async fn listen(settings: &Settings) -> Result<TcpListener, ServiceError> {
             _ => error.to_string(),
         },
     })
+}
+
+fn ports(log: &Arc<dyn CommandLog>, store: &Arc<dyn NoteStore>) -> Ports {
+    Ports {
+        log: Arc::clone(log),
+        store: Arc::clone(store),
+        clock: Arc::new(SystemClock),
+        note_ids: Arc::new(UlidNoteIds),
+        metrics: Arc::new(NoMetrics),
+    }
 }
 
 fn app_options(settings: &Settings) -> Options {

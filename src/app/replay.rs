@@ -17,6 +17,8 @@ use crate::ports::{Continuity, NoteQuery, Sort, SortKey, StoreError};
 pub struct Replay {
     desk: Arc<Desk>,
     applier: Applier,
+    /// What the store said when it was connected.
+    found: Continuity,
 }
 
 /// How far a database is behind a log.
@@ -66,16 +68,16 @@ impl Replay {
     #[must_use]
     pub fn new(ports: Ports, options: Options) -> Self {
         let desk = Arc::new(Desk::new(ports, options));
-        Self { applier: Applier::new(Arc::clone(&desk)), desk }
+        Self { applier: Applier::new(Arc::clone(&desk)), desk, found: Continuity::Suspect }
     }
 
     /// Connects and tells how much there is to do. Changes nothing but the schema.
     ///
     /// # Errors
     /// When the database is not reached at once, or is not one of this log.
-    pub async fn backlog(&self) -> Result<Backlog, ReplayError> {
+    pub async fn backlog(&mut self) -> Result<Backlog, ReplayError> {
         let store = &self.desk.ports.store;
-        store.connect().await?;
+        self.found = store.connect().await?;
         let checkpoint = store.checkpoint(self.desk.ports.log.id()).await?;
         let checked = check_history(&self.desk, checkpoint.as_ref()).await;
         checked.map_err(|failure| ReplayError::Refused(failure.public_reason()))?;
@@ -88,9 +90,9 @@ impl Replay {
     ///
     /// # Errors
     /// [`ReplayError::NotEmpty`], or when the database is not reached at once.
-    pub async fn check_empty(&self) -> Result<(), ReplayError> {
+    pub async fn check_empty(&mut self) -> Result<(), ReplayError> {
         let store = &self.desk.ports.store;
-        store.connect().await?;
+        self.found = store.connect().await?;
         if store.checkpoint(self.desk.ports.log.id()).await?.is_some() {
             return Err(ReplayError::NotEmpty("a checkpoint of this log"));
         }
@@ -101,6 +103,12 @@ impl Replay {
         } else {
             Err(ReplayError::NotEmpty("notes"))
         }
+    }
+
+    /// What the store may be told when it is closed without more.
+    #[must_use]
+    pub fn found(&self) -> Continuity {
+        self.found
     }
 
     /// Posts everything that waits, at most so many commands a second, and tells

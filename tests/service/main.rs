@@ -20,6 +20,8 @@ mod log_command;
 mod losses;
 #[cfg(feature = "surreal")]
 mod outages;
+#[cfg(feature = "surreal")]
+mod posting;
 mod program;
 mod readme;
 mod refusals;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{LogCommand, SettingFlags};
+use super::{LogCommand, PostCommand, SettingFlags};
 use crate::adapters::telemetry::LogStyle;
 
 /// The exit code of a service that could not start or did not end well, and of
@@ -67,9 +67,20 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Serve(SettingFlags),
 
-    /// Look at the command log, without changing it.
+    /// Look at the command log, or post it to a database.
     #[command(subcommand, after_help = EXIT_CODES)]
-    Log(LogCommand),
+    Log(LogSubcommand),
+}
+
+/// What the program can do with the command log.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum LogSubcommand {
+    /// Without changing anything.
+    #[command(flatten)]
+    Look(LogCommand),
+    /// Into a database.
+    #[command(flatten)]
+    Post(PostCommand),
 }
 
 #[cfg(test)]
@@ -125,7 +136,10 @@ mod tests {
     fn the_log_commands_take_the_data_folder_anywhere() {
         for line in ["daybook --data-dir x log status", "daybook log status --data-dir x"] {
             let cli = parse(line).unwrap();
-            assert!(matches!(cli.command, Some(Command::Log(LogCommand::Status { .. }))));
+            assert!(matches!(
+                cli.command,
+                Some(Command::Log(LogSubcommand::Look(LogCommand::Status { .. })))
+            ));
             assert_eq!(flags(cli), [("DATA_DIR", "x".to_owned())], "{line}");
         }
     }

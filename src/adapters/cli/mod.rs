@@ -1,7 +1,7 @@
 //! The command line.
 //!
 //! `daybook` and `daybook serve` run the service; `daybook log` reads a command
-//! log, also beside a running service. Every setting is a flag, made from the
+//! log, also beside a running service, or posts it to a database without one. Every setting is a flag, made from the
 //! table of settings. Exit codes are part of the interface:
 //! [`EXIT_FAILURE`] and [`EXIT_USAGE`].
 
@@ -11,10 +11,12 @@ mod log;
 mod log_owner;
 mod log_record;
 mod log_report;
+mod post;
 
-pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE};
+pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use flags::SettingFlags;
 pub use log::{Finding, LogCommand, LogCommandError};
+pub use post::{PostCommand, Posted, Progress, Until};
 
 #[cfg(test)]
 mod log_tests;

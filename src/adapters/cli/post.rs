@@ -1,0 +1,210 @@
+//! `daybook log replay | rebuild`: posting the log to a database without a
+//! running service.
+
+use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use crate::app::Backlog;
+use crate::domain::Sequence;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 everything was posted, 1 it was not, and the message says why; what was posted \
+stays, and the same command goes on from there; 2 the arguments or settings cannot be used.";
+
+/// Commands that post the log to a database.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum PostCommand {
+    /// Post what waits in the log to the database of the settings.
+    ///
+    /// Does what the service does in the background, once and to the end: heals what the
+    /// database has lost, applies every command after its checkpoint exactly once, parks those
+    /// that it refuses for good. The service must be stopped, since the log has one owner.
+    ///
+    /// Example: daybook log replay --dry-run && daybook log replay --rate 500
+    #[command(after_help = EXIT_CODES)]
+    Replay {
+        /// Post nothing unless this is the first command that waits.
+        #[arg(long, value_name = "SEQ")]
+        from: Option<u64>,
+        /// Only tell what waits.
+        #[arg(long)]
+        dry_run: bool,
+        /// Post at most so many commands a second.
+        #[arg(long, value_name = "N")]
+        rate: Option<NonZeroU32>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new database from the log.
+    ///
+    /// The database must be empty; DB_ENDPOINT is not touched, but its user, namespace and
+    /// database are those of the settings. With --until it becomes what it was at that point.
+    /// The service may be started on it afterwards, and goes on from there. It must be stopped
+    /// meanwhile, since the log has one owner.
+    ///
+    /// Example: daybook log rebuild --to surrealkv://./restored --until 2026-11-26T03:00:00Z
+    #[command(after_help = EXIT_CODES)]
+    Rebuild {
+        /// The new database, as DB_ENDPOINT names one.
+        #[arg(long, value_name = "ENDPOINT")]
+        to: String,
+        /// The last command, by its sequence, or the last time that a command may have been
+        /// accepted at (RFC 3339). Default: all of the log.
+        #[arg(long, value_name = "SEQ|TIME")]
+        until: Option<Until>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// The end of a beginning of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// This command, included.
+    Sequence(u64),
+    /// The first command that was accepted after this time, not included.
+    Time(DateTime<Utc>),
+}
+
+impl FromStr for Until {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(seq) = text.parse() {
+            return Ok(Self::Sequence(seq));
+        }
+        let time = DateTime::parse_from_rfc3339(text).map_err(
+            |_| "it must be a sequence, such as 1234, or a time, such as 2026-11-26T03:00:00Z",
+        )?;
+        Ok(Self::Time(time.to_utc()))
+    }
+}
+
+/// What a command that posts the log came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// What waited before.
+    pub backlog: Backlog,
+    /// How many commands were posted; `None` for a dry run.
+    pub commands: Option<u64>,
+    /// How many commands of the log are parked now.
+    pub parked: u64,
+}
+
+impl Posted {
+    /// Prints it for a person, or as one JSON object.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn print(&self, json: bool, out: &mut dyn Write) -> io::Result<()> {
+        let Self { backlog, commands, parked } = self;
+        if json {
+            let applied = backlog.applied.map(Sequence::get);
+            let posted = json!({
+                "applied_before": applied,
+                "last": backlog.last.get(),
+                "waited": backlog.commands(),
+                "posted": commands,
+                "parked": parked,
+            });
+            return writeln!(out, "{posted}");
+        }
+        let (waited, last) = (backlog.commands(), backlog.last);
+        let Some(commands) = commands else {
+            return writeln!(out, "{waited} commands wait, the last of them is {last}");
+        };
+        writeln!(out, "posted {commands} commands; the database is at command {last}")?;
+        match parked {
+            0 => Ok(()),
+            _ => writeln!(out, "{parked} commands are parked: the database refuses them"),
+        }
+    }
+}
+
+/// A progress bar on a terminal, for work that takes longer than a second.
+pub struct Progress {
+    bar: ProgressBar,
+    first: Sequence,
+}
+
+impl Progress {
+    /// For commands from the one after `applied` on.
+    #[must_use]
+    pub fn new(backlog: &Backlog) -> Self {
+        let first = backlog.applied.unwrap_or(backlog.first.previous());
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(5)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target(Some(backlog.commands()), target);
+        let style = "{bar:30} {pos} of {len} commands, {per_sec}, {eta} left";
+        // Only a template with a mistake in it is refused.
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        Self { bar, first }
+    }
+
+    /// The database has everything up to that command.
+    pub fn at(&self, seq: Sequence) {
+        if self.bar.elapsed() > Duration::from_secs(1) {
+            self.bar.set_position(seq.since(self.first));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn an_end_is_a_sequence_or_a_time() {
+        assert_eq!("12".parse(), Ok(Until::Sequence(12)));
+        let time = "2026-11-26T04:00:00+01:00".parse();
+        assert_eq!(time, Ok(Until::Time("2026-11-26T03:00:00Z".parse().unwrap())));
+        for wrong in ["", "-1", "yesterday", "2026-11-26"] {
+            assert!(wrong.parse::<Until>().unwrap_err().contains("a sequence"), "{wrong}");
+        }
+    }
+
+    #[rstest]
+    #[case(None, 0, "5 commands wait, the last of them is 7\n")]
+    #[case(Some(5), 0, "posted 5 commands; the database is at command 7\n")]
+    #[case(Some(5), 2, "2 commands are parked")]
+    fn what_was_done_is_told(
+        #[case] commands: Option<u64>,
+        #[case] parked: u64,
+        #[case] text: &str,
+    ) {
+        let (first, last) = (Sequence::FIRST, Sequence::new(7));
+        let backlog = Backlog { applied: Some(Sequence::new(2)), first, last };
+        let posted = Posted { backlog, commands, parked };
+        let mut out = Vec::new();
+        posted.print(false, &mut out).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        assert!(told.contains(text), "{told}");
+        let mut out = Vec::new();
+        posted.print(true, &mut out).unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&told["waited"], &told["parked"]), (&json!(5), &json!(parked)));
+        assert_eq!((&told["posted"], &told["applied_before"]), (&json!(commands), &json!(2)));
+    }
+}
