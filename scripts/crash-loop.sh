@@ -9,6 +9,7 @@
 # Exit code 0 only when nothing was lost, duplicated or out of order.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/toolchain.sh
 
 usage() {
     echo "usage: scripts/crash-loop.sh ROUNDS [--release] [--clients N] [--writes N] [--seed N]" >&2

@@ -12,6 +12,7 @@
 # Exit code 0 only when nothing was lost, duplicated or out of order.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/toolchain.sh
 
 usage() {
     echo "usage: scripts/outage-loop.sh ROUNDS [--release] [--clients N] [--writes N] [--seed N] [--keep] [--max-minutes N]" >&2

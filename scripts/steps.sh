@@ -15,8 +15,7 @@ fail() {
     exit 1
 }
 
-# The toolchain installer puts cargo where a fresh shell does not look.
-command -v cargo >/dev/null || PATH="${HOME:-/root}/.cargo/bin:$PATH"
+source scripts/toolchain.sh
 command -v cargo >/dev/null || fail "cargo is missing: install the Rust toolchain from https://rustup.rs"
 if ! command -v cc >/dev/null; then
     if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then

@@ -91,7 +91,7 @@ start_container() {
 start_process() {
     local program="${DAYBOOK_TEST_SURREALDB:-}"
     if [[ -z $program ]]; then
-        (cd "$root" && cargo build --locked --bin test-surrealdb)
+        (cd "$root" && source scripts/toolchain.sh && cargo build --locked --bin test-surrealdb)
         program="$(cd "$root" && realpath "${CARGO_TARGET_DIR:-target}")/debug/test-surrealdb"
     fi
     nohup "$program" start --no-banner --bind "127.0.0.1:$port" --log warn "${login[@]}" \

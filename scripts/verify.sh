@@ -3,6 +3,7 @@
 # themselves, as their scripts run them, and then the long loops.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source scripts/toolchain.sh
 
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/daybook/target}"
 bash .ci/run

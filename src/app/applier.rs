@@ -276,7 +276,7 @@ impl Applier {
     fn settle(&mut self, checkpoint: Option<Checkpoint>) {
         let Some(attempt) = self.in_doubt.take() else { return };
         if checkpoint == Some(attempt.batch.checkpoint) {
-            tracing::info!(upto = %attempt.batch.marker.last, "a commit in doubt had been applied");
+            tracing::info!(upto = %attempt.batch.checkpoint.applied, "a commit in doubt had been applied");
             self.applied(attempt);
         } else if checkpoint == attempt.batch.expected {
             self.in_doubt = Some(attempt);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::faulty_store::Fault;
 use super::fixture::*;
 use super::*;
 use crate::adapters::memory::CommitFault;
@@ -114,6 +115,20 @@ async fn an_outage_backs_off_and_recovers_by_itself() {
     fixture.append(create("z"), Precondition::None).await;
     let delay = assert_blocked(fixture.applier.apply_next().await.unwrap());
     assert!(delay <= Duration::from_secs(2), "the backoff starts over: {delay:?}");
+}
+
+/// One that says that it is there and cannot be used is not asked without pause.
+#[tokio::test(start_paused = true)]
+async fn a_database_that_answers_in_vain_is_tried_as_the_backoff_says() {
+    let fixture = Fixture::new();
+    fixture.faults.plan(std::iter::repeat_n(Fault::Before, 1000));
+    let (_stop, stopped) = watch::channel(false);
+    let applier = tokio::spawn(fixture.applier.run(stopped));
+    tokio::time::sleep(Duration::from_secs(63)).await;
+    let failed = |of: &Measurement| matches!(of, Measurement::StoreFailed { .. });
+    let attempts = fixture.metrics.taken().iter().filter(|of| failed(of)).count();
+    assert!((5..=7).contains(&attempts), "{attempts} attempts in 63 s");
+    applier.abort();
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,8 +147,10 @@ pub(super) async fn resume(
     let position = log.locate(applied).await?;
     let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
     let mut rebuilt_at = Sequence::ZERO;
+    // Also where there is no checkpoint: a new database has nothing parked,
+    // whatever was known of another.
+    learn_parked(desk).await?;
     if let Some(found) = &mut checkpoint {
-        learn_parked(desk).await?;
         rebuilt_at = found.rebuilt_at;
         if continuity == Continuity::Suspect {
             (*found, rebuilt_at) = heal(desk, *found).await?;

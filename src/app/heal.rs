@@ -33,6 +33,10 @@ use crate::ports::{Checkpoint, Marker, Measurement, Rebuilt};
 /// How many markers are asked for at once.
 const MARKERS_PER_READ: usize = 4096;
 
+/// More markers than lie within another: those of parked commands that were
+/// released, of which a batch has no more than commands.
+const MOST_WITHIN: usize = 2048;
+
 /// Compares the markers from the horizon to the checkpoint with the log and
 /// applies again what is missing. Returns the checkpoint after the repairs, and
 /// what the next one has to say of the indexes.
@@ -75,14 +79,25 @@ async fn next_gap(
 ) -> Result<Option<Marker>, Failure> {
     let log = desk.ports.log.id();
     while from <= upto {
-        let markers = desk.ports.store.markers(log, from, MARKERS_PER_READ).await?;
+        let mut markers = desk.ports.store.markers(log, from, MARKERS_PER_READ).await?;
+        let is_last = markers.len() < MARKERS_PER_READ;
+        // Each as far back as it reaches, or one after it that has it within.
+        let mut reach = upto.next();
+        for marker in markers.iter_mut().rev() {
+            reach = reach.min(marker.first);
+            marker.first = reach;
+        }
+        if !is_last {
+            // What has the last of these within may be among the next.
+            markers.truncate(MARKERS_PER_READ - MOST_WITHIN);
+        }
         for marker in &markers {
             if marker.first > from {
                 return Ok(Some(Marker { first: from, last: marker.first.previous().min(upto) }));
             }
             from = from.max(marker.last.next());
         }
-        if markers.len() < MARKERS_PER_READ {
+        if is_last {
             break;
         }
     }

@@ -119,7 +119,7 @@ async fn run(
                 let at_risk = |index: usize| match losses {
                     Losses::Any | Losses::AnyAndIndexes => true,
                     Losses::SinceRebuild => index >= durable,
-                    Losses::InWindow => batches[index].marker.first.get() + 5 > newest,
+                    Losses::InWindow => batches[index].marker.unwrap().first.get() + 5 > newest,
                 };
                 let is_lost = |index: usize| {
                     let age = batches.len() - 1 - index;

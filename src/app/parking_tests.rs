@@ -121,6 +121,57 @@ async fn a_lost_batch_with_a_parked_command_is_healed_as_parked() {
     }
 }
 
+/// Where in its batch a released command stands leaves nothing to be mended.
+#[tokio::test(start_paused = true)]
+async fn what_was_released_is_not_taken_for_a_loss() {
+    for last in [false, true] {
+        for refused_once_more in [false, true] {
+            let mut fixture = fixture();
+            fixture.store.refuse([id("b")]);
+            append(&fixture, [create("b")]).await;
+            fixture.catch_up().await;
+            let behind = [create("a"), put("a", "two"), patch("b", "two")];
+            append(&fixture, behind).await;
+            if !last {
+                append(&fixture, [create("c")]).await;
+            }
+            fixture.catch_up().await;
+            if refused_once_more {
+                fixture = fixture.restarted();
+                fixture.catch_up().await;
+            }
+            fixture.store.refuse([]);
+            let mut fixture = fixture.restarted();
+            fixture.catch_up().await;
+            fixture.store.crash(|_| true);
+            let mut fixture = fixture.restarted();
+            fixture.catch_up().await;
+            fixture.assert_exactly_once().await;
+            let healed = |of: &Measurement| matches!(of, Measurement::Healed { .. });
+            assert!(!fixture.metrics.taken().iter().any(healed), "{last} {refused_once_more}");
+            assert_eq!(state(&fixture, 3).await, CommandState::Applied(Version::new(2)));
+        }
+    }
+}
+
+/// A database that comes back empty has nothing parked either.
+#[tokio::test(start_paused = true)]
+async fn what_was_parked_in_a_lost_database_is_applied_to_the_new_one() {
+    let mut fixture = fixture();
+    fixture.store.refuse([id("b")]);
+    append(&fixture, [create("a"), create("b")]).await;
+    fixture.catch_up().await;
+    assert_eq!(parked(&fixture).await, [(2, 3)]);
+    fixture.store.refuse([]);
+    fixture.store.crash(|_| false);
+    append(&fixture, [create("c")]).await;
+    fixture.catch_up_despite(1).await;
+    let mut fixture = fixture.restarted();
+    fixture.catch_up().await;
+    fixture.assert_exactly_once().await;
+    assert_eq!(state(&fixture, 2).await, CommandState::Applied(Some(Version::FIRST)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn parked_commands_count_towards_the_limit_of_the_queue() {
     let queue = QueueLimits { max_commands: 2, ..Options::default().queue };

@@ -48,11 +48,6 @@ pub(super) struct Return {
 }
 
 impl Return {
-    /// The connection was lost, or could not be made.
-    pub(super) fn went_away(&mut self) {
-        self.seen_away = true;
-    }
-
     /// Waits until the database is back.
     pub(super) async fn awaited(&mut self, desk: &Desk) {
         loop {

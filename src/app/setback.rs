@@ -22,11 +22,12 @@ impl Applier {
             self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
             if !error.is_an_answer() {
                 self.connected = None;
-                self.returned.went_away();
             }
         }
         let (availability, reason) = (&self.desk.availability, failure.public_reason());
-        if failure.is_transient() {
+        // What answers in its place may be a proxy whose server is away.
+        let was_right = matches!(failure, Failure::Store(StoreError::Misconfigured(_)));
+        if failure.is_transient() || (self.reached && was_right) {
             availability.down(self.desk.ports.clock.now(), reason, retry_after);
         } else {
             availability.barred(reason, retry_after);

@@ -1,11 +1,16 @@
 //! One more attempt for every parked command.
+//!
+//! The transaction of an attempt needs no marker: if it is lost, the command is
+//! parked again, and attempted again. The marker that tells the version which an
+//! applied command gave to its note must not stand in place of that of a whole
+//! batch, which has the same key where the command is the last of the batch.
 
 use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::judge::judge;
 use super::parking::ParkedCommands;
 use crate::domain::{Entry, NoteId, Sequence};
-use crate::ports::{Checkpoint, Marker, Parked, StoreError};
+use crate::ports::{Batch, Checkpoint, Marker, Parked, StoreError};
 
 /// How many parked commands are asked for at once.
 const PARKED_PER_READ: usize = 1024;
@@ -70,14 +75,17 @@ async fn retry(
     let log = desk.ports.log.id();
     let (seq, expected) = (entry.seq(), Some(checkpoint));
     let moved = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+    let alone = Marker { first: seq, last: seq };
+    let standing = desk.ports.store.markers(log, seq, 1).await?;
+    let is_taken = standing.first().is_some_and(|other| other.last == seq && other != &alone);
     let mut contention = Contention::default();
     loop {
         let attempt = async {
             let stored = desk.ports.store.load(std::slice::from_ref(note)).await?;
             let (none, now) = (ParkedCommands::default(), desk.ports.clock.now());
             let judged = judge(log, std::slice::from_ref(entry), stored, &none, now);
-            let marker = Marker { first: seq, last: seq };
-            let mut batch = judged.batch(log, expected, moved, marker);
+            let mut batch = judged.batch(log, expected, moved, alone);
+            batch.marker = batch.marker.filter(|_| !is_taken);
             batch.released.push(seq);
             desk.commit(&batch).await
         };
@@ -90,7 +98,8 @@ async fn retry(
             Err(error) if error.is_poison() => {
                 let parked = still_parked(desk, seq, &error);
                 let Some(parked) = parked else { return Ok((checkpoint, false)) };
-                desk.commit(&parking(log, expected, moved, parked)).await?;
+                let parking = parking(log, expected, moved, parked);
+                desk.commit(&Batch { marker: None, ..parking }).await?;
                 return Ok((moved, false));
             }
             Err(error) => return Err(error.into()),

@@ -58,8 +58,9 @@ pub struct Batch {
     /// What the checkpoint is afterwards; its `commit` is larger than that of
     /// `expected`.
     pub checkpoint: Checkpoint,
-    /// The commands whose outcome this holds.
-    pub marker: Marker,
+    /// The commands whose outcome this holds, for the trace that it leaves; none
+    /// where losing it would leave another.
+    pub marker: Option<Marker>,
     /// What becomes of notes, at most one entry per note.
     pub writes: Vec<Write>,
     /// The commands among them that were rejected.
@@ -87,7 +88,7 @@ impl Batch {
             expected,
             found: Vec::new(),
             checkpoint,
-            marker,
+            marker: Some(marker),
             writes: Vec::new(),
             rejections: Vec::new(),
             versions: Vec::new(),

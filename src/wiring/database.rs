@@ -28,7 +28,8 @@ pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, Stor
         operation_timeout: settings.db_operation_timeout.get(),
         credentials: credentials(settings)?,
         ca_file: settings.db_ca_file.get().cloned(),
-        ping_timeout: settings.db_detection_time.get() / 2,
+        // Shorter than the probe waits, so that it ends by itself.
+        ping_timeout: settings.db_detection_time.get() * 2 / 5,
         versions: VersionPolicy {
             accepted: settings.db_version_range.get().clone(),
             tested: settings.db_versions_tested.get().to_vec(),

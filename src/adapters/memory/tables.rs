@@ -112,8 +112,10 @@ impl Tables {
         for (seq, rejection) in &batch.rejections {
             self.rejections.insert((log, *seq), *rejection);
         }
-        self.markers.insert((log, batch.marker.last), batch.marker);
-        self.versions.insert((log, batch.marker.last), batch.versions.clone());
+        if let Some(marker) = batch.marker {
+            self.markers.insert((log, marker.last), marker);
+            self.versions.insert((log, marker.last), batch.versions.clone());
+        }
         let from = batch.expected.map_or(Sequence::ZERO, |checkpoint| checkpoint.horizon);
         let forgotten = |seq: Sequence| from <= seq && seq < batch.checkpoint.horizon;
         self.markers.retain(|(owner, last), _| *owner != log || !forgotten(*last));

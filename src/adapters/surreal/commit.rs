@@ -70,7 +70,9 @@ fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, Store
     for parked in &batch.parked {
         rows.push(row::parked_row(log, parked)?);
     }
-    rows.push(row::marker_row(log, batch.marker, &batch.versions)?);
+    if let Some(marker) = batch.marker {
+        rows.push(row::marker_row(log, marker, &batch.versions)?);
+    }
     let mut checkpoint = row::checkpoint_fields(&batch.checkpoint)?;
     checkpoint.insert("id", row::checkpoint_id(log));
     rows.push(checkpoint);

@@ -10,6 +10,7 @@ use super::commit::Committed;
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
+use super::remote::connection::PATIENCE;
 use super::remote::session::Session;
 use super::store::{Link, SurrealStore, version};
 use super::{commit, list, read, rebuild};
@@ -25,7 +26,10 @@ impl NoteStore for SurrealStore {
     /// [`SurrealOptions::connect_timeout`](super::SurrealOptions::connect_timeout).
     async fn connect(&self) -> Result<Continuity, StoreError> {
         let mut life = self.life.lock().await;
-        let after = self.options.connect_timeout;
+        let after = match &self.target {
+            Some(_) => self.options.connect_timeout.min(PATIENCE),
+            None => self.options.connect_timeout,
+        };
         let connected = async {
             match (&self.endpoint, &self.target) {
                 (Endpoint::Folder { path, .. }, _) => {
@@ -67,7 +71,7 @@ impl NoteStore for SurrealStore {
 
     async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
         let id = id.clone();
-        self.call("get", |client: Arc<Client>| async move { read::get(&client, &id).await }).await
+        self.read("get", |client: Arc<Client>| async move { read::get(&client, &id).await }).await
     }
 
     async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
@@ -78,7 +82,7 @@ impl NoteStore for SurrealStore {
 
     async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
         let query = query.clone();
-        self.call("query", |client: Arc<Client>| async move { list::page(&client, &query).await })
+        self.read("query", |client: Arc<Client>| async move { list::page(&client, &query).await })
             .await
     }
 
@@ -127,7 +131,7 @@ impl NoteStore for SurrealStore {
     }
 
     async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
-        self.call("recorded", |client: Arc<Client>| async move {
+        self.read("recorded", |client: Arc<Client>| async move {
             read::recorded(&client, log, seq).await
         })
         .await
@@ -204,6 +208,10 @@ async fn follow_build(session: Arc<Session>, started: Instant) {
     match built.await {
         Ok(()) => {
             tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
+        }
+        // The server goes on by itself, or the next comparison has it begin again.
+        Err(error) if !error.is_an_answer() => {
+            tracing::debug!(code = error.code(), "the build of the indexes is out of sight");
         }
         Err(error) => {
             tracing::warn!(code = error.code(), %error, "lists are slow: an index is not built");

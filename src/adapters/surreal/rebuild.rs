@@ -29,10 +29,14 @@ use super::{read, transaction};
 use crate::ports::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest wait before an index is defined again.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How often an index is defined again after a conflict.
-const DEFINITIONS: usize = 16;
+const DEFINITIONS: usize = 64;
 
 /// Builds every index anew, one after the other. It ends by itself only when
 /// each is complete or one has failed.
@@ -70,7 +74,7 @@ async fn define(client: &Arc<Client>, index: &Index) -> Result<(), StoreError> {
             // With another index of the table that is being built.
             Err(StoreError::Conflict(_)) if conflicts < DEFINITIONS => {
                 conflicts += 1;
-                sleep(FIRST_PAUSE).await;
+                sleep(LONGEST_WAIT.mul_f32(fastrand::f32())).await;
             }
             defined => return defined,
         }

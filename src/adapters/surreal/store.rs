@@ -144,6 +144,24 @@ impl SurrealStore {
         }
     }
 
+    /// The same for a reader.
+    pub(super) async fn read<T, F>(
+        &self,
+        operation: &'static str,
+        call: impl FnOnce(Arc<Client>) -> F + Send,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        match self.link()? {
+            Link::Engine(client) => self.within(operation, call(client)).await,
+            Link::Server(session) => {
+                session.read(operation, self.options.operation_timeout, call).await
+            }
+        }
+    }
+
     pub(super) async fn within<T>(
         &self,
         operation: &'static str,

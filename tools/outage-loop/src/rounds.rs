@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use crash_loop::api::Api;
 use crash_loop::comparison::{compare_all, drained};
 use crash_loop::daemon::{Daemon, Program};
@@ -117,6 +117,8 @@ impl<'a> Rounds<'a> {
             stage.daemon.check()?;
             sleep(POLL).await;
         }
+        let acknowledged = stage.load.acknowledged();
+        ensure!(acknowledged >= target, "only {acknowledged} of {target} writes in time");
         sleep(outage.calm).await;
         self.report.outage(outage.kind);
         self.scene.begin(outage).await?;

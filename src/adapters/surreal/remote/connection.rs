@@ -45,6 +45,10 @@ pub(in crate::adapters::surreal) struct Connection {
     pub(super) used: Instant,
 }
 
+/// How long making a connection may take. Neither the SDK nor the pool has a
+/// bound of its own.
+pub(in crate::adapters::surreal) const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A client that is signed in.
 pub(in crate::adapters::surreal) async fn dial(
     options: &SurrealOptions,

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bb8::ManageConnection;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio::time::timeout;
 
-use super::connection::{Connection, dial};
+use super::connection::{Connection, PATIENCE, dial};
 use super::target::Target;
 use crate::adapters::surreal::SurrealOptions;
 use crate::ports::StoreError;
@@ -32,8 +33,9 @@ impl ManageConnection for Dialer {
     type Error = StoreError;
 
     async fn connect(&self) -> Result<Connection, StoreError> {
-        let client = dial(&self.options, &self.target).await?;
-        let connection = Connection::new(client).await?;
+        let made = async { Connection::new(dial(&self.options, &self.target).await?).await };
+        let late = Err(StoreError::Timeout { operation: "connect", after: PATIENCE });
+        let connection = timeout(PATIENCE, made).await.unwrap_or(late)?;
         if let Err(error) = self.anchor.ping(self.options.ping_timeout).await {
             self.lost.send_replace(true);
             return Err(error);

@@ -7,6 +7,9 @@ use daybook_rig::{Mode, Proxy, Server, Storage};
 use tokio::time::Instant;
 
 use super::fixture::{options, server_options, store, until};
+use crate::adapters::surreal::engine::Client;
+use crate::adapters::surreal::error::classify;
+use crate::adapters::surreal::store::Link;
 use crate::adapters::surreal::{PoolOptions, SurrealOptions, SurrealStore};
 use crate::domain::LogId;
 use crate::ports::{NoteQuery, NoteStore, PoolState, Sort, SortKey, StoreError};
@@ -196,6 +199,40 @@ async fn one_broken_connection_is_replaced_before_anyone_needs_it() {
         }
     }
     store.ping().await.unwrap();
+}
+
+/// What is slow is given up, and says nothing of the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_call_costs_no_other() {
+    let (_server, _proxy, store) = connected(pool(2, 3)).await;
+    let Link::Server(session) = store.link().unwrap() else { panic!("no server") };
+    let sleep = |client: Arc<Client>| async move {
+        client.query("SLEEP 20s").await.map_err(|error| classify(&error)).map(drop)
+    };
+    let slow = session.call("slow", Duration::from_millis(200), sleep).await;
+    assert!(matches!(slow, Err(StoreError::Timeout { operation: "slow", .. })), "{slow:?}");
+    store.checkpoint(log()).await.unwrap();
+    store.ping().await.unwrap();
+}
+
+/// However many readers there are, the applier finds a connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_leave_a_connection_to_the_applier() {
+    let (_server, _proxy, store) = connected(pool(1, 3)).await;
+    let Link::Server(session) = store.link().unwrap() else { panic!("no server") };
+    let sleep = |client: Arc<Client>| async move {
+        client.query("SLEEP 20s").await.map_err(|error| classify(&error)).map(drop)
+    };
+    let readers = (0..5).map(|_| {
+        let session = Arc::clone(&session);
+        tokio::spawn(async move { session.read("slow", Duration::from_secs(30), sleep).await })
+    });
+    let readers: Vec<_> = readers.collect();
+    until("readers", async || state(&store).active == 2).await;
+    for _ in 0..4 {
+        store.checkpoint(log()).await.unwrap();
+    }
+    readers.into_iter().for_each(|reader| reader.abort());
 }
 
 /// Between two checks a call may meet one. The session goes on then, too.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, PooledConnection, QueueStrategy};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -22,6 +22,8 @@ pub(in crate::adapters::surreal) struct Session {
     options: SurrealOptions,
     anchor: Arc<Connection>,
     pool: Pool<Dialer>,
+    /// One for each connection but the last, or for the only one.
+    readers: Arc<Semaphore>,
     lost: Arc<watch::Sender<bool>>,
     checks: JoinHandle<()>,
 }
@@ -56,7 +58,35 @@ impl Session {
             .await?;
         fill(&pool, limits.min).await?;
         let checks = tokio::spawn(keep(pool.clone(), options.clone(), gap));
-        Ok(Self { options: options.clone(), anchor, pool, lost, checks })
+        let readers = usize::try_from(limits.max.saturating_sub(1).max(1)).unwrap_or(usize::MAX);
+        let readers = Arc::new(Semaphore::new(readers.min(Semaphore::MAX_PERMITS)));
+        Ok(Self { options: options.clone(), anchor, pool, readers, lost, checks })
+    }
+
+    /// Makes a call of a reader. Together they leave one connection of the pool to
+    /// the applier, so that slow lists do not look as if the database were away.
+    pub(in crate::adapters::surreal) async fn read<T, F>(
+        &self,
+        operation: &'static str,
+        after: Duration,
+        call: impl FnOnce(Arc<Client>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let waited = self.options.pool.acquire_timeout;
+        let turn = timeout(waited, Arc::clone(&self.readers).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(StoreError::Busy { after: waited }) };
+        let call = |client| {
+            let call = call(client);
+            async move {
+                let result = call.await;
+                drop(turn);
+                result
+            }
+        };
+        self.call(operation, after, call).await
     }
 
     /// Makes one call over a connection of its own, within that time. A caller
@@ -97,7 +127,9 @@ impl Session {
         };
         // The message of a panic is left out: it may quote a note.
         let aborted = |_| Err(StoreError::Internal("the call was aborted".to_owned()));
-        tokio::spawn(over(connection, Arc::clone(&self.lost), call)).await.unwrap_or_else(aborted)
+        let (anchor, lost) = (Arc::clone(&self.anchor), Arc::clone(&self.lost));
+        let over = over(connection, anchor, lost, self.options.ping_timeout, call);
+        tokio::spawn(over).await.unwrap_or_else(aborted)
     }
 
     /// Watches something that the server does by itself, until the session is
@@ -149,7 +181,9 @@ fn lose(lost: &watch::Sender<bool>) {
 /// Brings a call to its end, and judges what it says of the connection.
 async fn over<T>(
     mut connection: PooledConnection<'static, Dialer>,
+    anchor: Arc<Connection>,
     lost: Arc<watch::Sender<bool>>,
+    patience: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     // Until it has an end that says otherwise.
@@ -165,6 +199,12 @@ async fn over<T>(
     }
     match &result {
         Err(StoreError::Internal(_)) => {}
+        // A slow statement is no dead server.
+        Err(StoreError::Timeout { .. }) => {
+            if anchor.ping(patience).await.is_err() {
+                lose(&lost);
+            }
+        }
         Err(error) if !error.is_an_answer() => lose(&lost),
         _ => connection.is_broken = false,
     }

@@ -23,8 +23,11 @@ pub(crate) async fn a_batch_leaves_all_it_holds(subject: Subject) {
     let refused = Change::Reject(Rejection::AlreadyExists { current: Version::FIRST });
     let batch = poster.post(&[put(&note("a")), refused, Change::Delete(id("b"))]).await;
     assert_eq!(store.checkpoint(poster.log).await.unwrap(), Some(batch.checkpoint));
-    assert_eq!(store.markers(poster.log, Sequence::ZERO, 9).await.unwrap(), [batch.marker]);
-    let rejections = store.rejections(poster.log, Sequence::ZERO, batch.marker.last).await;
+    assert_eq!(
+        store.markers(poster.log, Sequence::ZERO, 9).await.unwrap(),
+        [batch.marker.unwrap()]
+    );
+    let rejections = store.rejections(poster.log, Sequence::ZERO, batch.marker.unwrap().last).await;
     assert_eq!(rejections.unwrap(), batch.rejections);
     assert_eq!(store.get(&id("a")).await.unwrap(), Some(note("a")));
     let a = Stored { id: id("a"), note: Some((note("a"), poster.provenance(1))), deleted: None };
@@ -68,8 +71,14 @@ pub(crate) async fn a_batch_that_expects_another_checkpoint_changes_nothing(subj
     assert_eq!(store.get(&id("a")).await.unwrap(), Some(note("a")));
     assert_eq!(known(store, "b").await, None);
     assert_eq!(store.checkpoint(poster.log).await.unwrap(), Some(at));
-    assert_eq!(store.markers(poster.log, Sequence::ZERO, 9).await.unwrap(), [first.marker]);
-    assert_eq!(store.rejections(poster.log, Sequence::ZERO, next.marker.last).await.unwrap(), []);
+    assert_eq!(
+        store.markers(poster.log, Sequence::ZERO, 9).await.unwrap(),
+        [first.marker.unwrap()]
+    );
+    assert_eq!(
+        store.rejections(poster.log, Sequence::ZERO, next.marker.unwrap().last).await.unwrap(),
+        []
+    );
     poster.commit(next).await;
 }
 
@@ -157,9 +166,10 @@ pub(crate) async fn a_repair_may_be_repeated(subject: Subject) {
         poster.commit(Batch { expected: poster.at, checkpoint, ..lost.clone() }).await;
         assert_eq!(store.get(&id("a")).await.unwrap(), Some(note("a")));
         assert_eq!(known(store, "b").await.unwrap().deleted, Some(poster.provenance(4)));
-        let markers = store.markers(poster.log, lost.marker.last, 9).await.unwrap();
-        assert_eq!(markers, [lost.marker]);
-        let rejections = store.rejections(poster.log, Sequence::ZERO, lost.marker.last).await;
+        let markers = store.markers(poster.log, lost.marker.unwrap().last, 9).await.unwrap();
+        assert_eq!(markers, [lost.marker.unwrap()]);
+        let rejections =
+            store.rejections(poster.log, Sequence::ZERO, lost.marker.unwrap().last).await;
         assert_eq!(rejections.unwrap(), lost.rejections);
     }
 }

@@ -125,7 +125,7 @@ pub(crate) async fn parked_commands_are_kept_until_they_are_released(subject: Su
     assert_eq!(store.parked(other.log, Sequence::ZERO, 9).await.unwrap(), [parked(1, "z", 1)]);
 
     let mut released = poster.batch(&[]);
-    released.marker = Marker { first: Sequence::new(2), last: Sequence::new(2) };
+    released.marker = Some(Marker { first: Sequence::new(2), last: Sequence::new(2) });
     released.released = vec![Sequence::new(2)];
     released.parked = vec![parked(5, "a", 1)];
     store.commit(&released).await.unwrap();
@@ -146,7 +146,7 @@ pub(crate) async fn what_became_of_a_command_is_recorded(subject: Subject) {
     poster.commit(batch).await;
     // One that was parked has a marker of its own within that of its batch.
     let mut again = poster.batch(&[]);
-    again.marker = Marker { first: Sequence::new(3), last: Sequence::new(3) };
+    again.marker = Some(Marker { first: Sequence::new(3), last: Sequence::new(3) });
     again.versions = vec![(Sequence::new(3), Version::new(9).unwrap())];
     store.commit(&again).await.unwrap();
     let applied = |version| Recorded::Applied(Version::new(version));
