@@ -145,7 +145,8 @@ settings! {
     "POOL_MIN" => pool_min: Count = "2",
     accepts "a whole number", at least "1";
 
-    /// How many connections to a database server there may be.
+    /// How many connections to a database server there may be, one of which is
+    /// left to what is applied. One more watches whether the server is the same.
     "POOL_MAX" => pool_max: Count = "10",
     accepts "a whole number", at least "1";
 
