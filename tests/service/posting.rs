@@ -7,8 +7,8 @@ use daybook_rig::{Server, Storage};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::outages::{against, post};
-use crate::program::{Service, daybook, run};
+use crate::outages::{against, post, until};
+use crate::program::{Service, daybook, json_of, run};
 
 /// Runs a command of the log to its end, beside the runtime of the test.
 async fn log(mut command: Command, arguments: &[&str]) -> Output {
@@ -31,6 +31,12 @@ fn refused(output: &Output) -> String {
 async fn notes(data: &Path, endpoint: &str) -> Vec<Value> {
     let mut command = daybook(data);
     let service = Service::start_with(command.env("DB_ENDPOINT", endpoint)).await;
+    // Lists show what is applied.
+    until("the end of the backlog", async || {
+        let health = json_of(service.get("/health").send().await.unwrap()).await;
+        health["queue"]["commands"] == 0
+    })
+    .await;
     let notes = service.list().await;
     service.stop();
     notes
@@ -62,16 +68,16 @@ async fn a_database_is_made_anew_from_the_log() {
     assert!(refused(&again).contains("not empty"), "{again:?}");
 
     let part = endpoint("part");
-    let until = ["rebuild", "--to", &part, "--until", "4", "--json"];
-    assert_eq!(told(&log(daybook(&data), &until).await)["posted"], 4);
+    let fourth = ["rebuild", "--to", &part, "--until", "4", "--json"];
+    assert_eq!(told(&log(daybook(&data), &fourth).await)["posted"], 4);
     let mut wait = daybook(&data);
     wait.env("DB_ENDPOINT", &part);
     assert_eq!(told(&log(wait, &["replay", "--dry-run", "--json"]).await)["waited"], 1);
 
     let before = endpoint("before");
     let time = gone["created_at"].as_str().unwrap();
-    let until = ["rebuild", "--to", &before, "--until", time, "--json"];
-    assert_eq!(told(&log(daybook(&data), &until).await)["posted"], 4);
+    let then = ["rebuild", "--to", &before, "--until", time, "--json"];
+    assert_eq!(told(&log(daybook(&data), &then).await)["posted"], 4);
 
     assert_eq!(notes(&data, &whole).await, expected);
     // The service goes on from where the rebuild ended.
