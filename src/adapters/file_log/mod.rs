@@ -22,7 +22,7 @@
 //! | --- | --- | --- |
 //! | 0 | 8 | magic `DAYBOOK\0` |
 //! | 8 | 2 | format version: 1 |
-//! | 10 | 1 | payload format: 1 JSON, 2 CBOR; 3 Bincode and 4 MessagePack are reserved |
+//! | 10 | 1 | payload format: 1 JSON, 2 CBOR, 3 Bincode, 4 MessagePack; each segment has its own |
 //! | 11 | 1 | reserved: 0 |
 //! | 12 | 16 | log id: a UUID, in the byte order of its text |
 //! | 28 | 8 | first sequence |
@@ -39,6 +39,12 @@
 //! | 8 | 8 | sequence |
 //! | 16 | 8 | durable: the last sequence that was synced when this was written |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
+//!
+//! The envelope is one to all formats. JSON is RFC 8259, CBOR RFC 8949 and
+//! MessagePack that of its specification, with fields and variants by name, in
+//! maps of definite length. Bincode is version 2 in its standard configuration:
+//! no names, fields in the order of the envelope, variants by their number from
+//! 0, lengths and integers in Bincode's variable length, little-endian.
 //!
 //! The salt keeps clients, who choose what is in a payload, from putting bytes
 //! there that pass for a frame of the segment.
