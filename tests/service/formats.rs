@@ -1,18 +1,17 @@
 //! Every format of the log through a write, a kill, a start and the database.
 
 use std::net::TcpListener;
+use std::path::Path;
 
 use reqwest::StatusCode;
 use rstest::rstest;
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::outages::{post, until};
-use crate::program::json_of;
-use crate::program::{Service, daybook, run};
+use crate::program::{Service, daybook, json_of, run};
 
 /// The formats of the segments, in order.
-fn formats(data_dir: &std::path::Path) -> Vec<String> {
+fn formats(data_dir: &Path) -> Vec<String> {
     let output = run(daybook(data_dir).args(["log", "status", "--json"]));
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     let segments = status["segments"].as_array().unwrap();
@@ -78,4 +77,44 @@ async fn all_formats_may_follow_each_other() {
         service.kill();
     }
     assert_eq!(formats(folder.path()), given);
+}
+
+/// The new log beside the running service, then the service on the new log with
+/// the database that it had.
+#[tokio::test]
+async fn a_service_changes_over_to_a_converted_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("old"), folder.path().join("new"));
+    let database = format!("surrealkv://{}", folder.path().join("database").display());
+    let with = |data_dir: &Path| {
+        let mut command = daybook(data_dir);
+        command.args(["--db-endpoint", &database]);
+        command
+    };
+    let convert = |into: &Path| {
+        let mut command = daybook(&old);
+        command.args(["log", "convert", "--json", "--to", "bincode", "--into"]).arg(into);
+        run(&mut command)
+    };
+    let service = Service::start_with(&mut with(&old)).await;
+    service.create("one").await;
+    let beside = convert(&folder.path().join("beside"));
+    let told = String::from_utf8(beside.stderr).unwrap();
+    assert_eq!(beside.status.code(), Some(0), "{told}");
+    assert!(told.contains("after command 1 is not in the new log"), "{told}");
+    service.create("two").await;
+    let notes = service.list().await;
+    service.stop();
+
+    let converted = convert(&new);
+    assert_eq!(converted.status.code(), Some(0));
+    assert!(converted.stderr.is_empty());
+    let again = convert(&new);
+    assert_eq!(again.status.code(), Some(2), "it is not empty any more");
+    let service = Service::start_with(&mut with(&new)).await;
+    assert_eq!(service.list().await, notes);
+    service.create("three").await;
+    assert_eq!(service.list().await.len(), 3);
+    service.stop();
+    assert_eq!(formats(&new), ["bincode", "cbor"]);
 }

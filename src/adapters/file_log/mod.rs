@@ -77,6 +77,12 @@
 //! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
 //!
+//! `daybook log convert` writes a log into a folder `log.unfinished` beside the
+//! place of the new one. It gets the name of a log after it was synced and
+//! compared with the old one; whatever stops that before leaves no log. In a
+//! converted segment `durable` is the sequence before that of its frame, since
+//! all of it was synced before it had its name.
+//!
 //! # Sync policies
 //!
 //! What an acknowledged command survives:
@@ -104,9 +110,11 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. All of them touch files through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew. All of them touch files
+//! through [`disk`] only.
 
 mod codec;
+pub(crate) mod copy;
 mod creation;
 pub mod disk;
 mod envelope;
@@ -143,6 +151,8 @@ pub(crate) const LOCK_FILE: &str = "lock";
 
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod envelope_tests;
 #[cfg(test)]
