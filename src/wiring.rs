@@ -242,6 +242,8 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
         format: match settings.command_log_format {
             LogFormat::Cbor => PayloadFormat::Cbor,
             LogFormat::Json => PayloadFormat::Json,
+            LogFormat::Bincode => PayloadFormat::Bincode,
+            LogFormat::MessagePack => PayloadFormat::MessagePack,
         },
         sync: match settings.command_log_sync {
             LogSync::Always => SyncPolicy::Always,

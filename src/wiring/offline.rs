@@ -77,8 +77,9 @@ async fn post(
     backlog: Backlog,
     per_second: Option<NonZeroU32>,
 ) -> Result<(Posted, Continuity), ReplayError> {
-    let progress = Progress::new(&backlog);
-    let continuity = replay.run(per_second, |seq| progress.at(seq)).await?;
+    let first = backlog.applied.unwrap_or(backlog.first.previous());
+    let mut progress = Progress::new("posting", Some(backlog.commands()));
+    let continuity = replay.run(per_second, |seq| progress.set(seq.since(first))).await?;
     let posted = Posted { backlog, commands: Some(backlog.commands()), parked: replay.parked() };
     Ok((posted, continuity))
 }

@@ -120,18 +120,6 @@ async fn a_service_whose_log_is_not_synced_says_so() {
     }
 }
 
-#[tokio::test]
-async fn both_formats_may_follow_each_other() {
-    let folder = tempfile::tempdir().unwrap();
-    for (format, notes) in [("json", 1), ("cbor", 2), ("json", 3)] {
-        let mut command = daybook(folder.path());
-        let service = Service::start_with(command.args(["--command-log-format", format])).await;
-        service.create(format).await;
-        assert_eq!(service.list().await.len(), notes);
-        service.kill();
-    }
-}
-
 #[cfg(feature = "surreal")]
 #[test]
 fn a_database_that_cannot_be_used_ends_the_service() {

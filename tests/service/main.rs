@@ -13,6 +13,8 @@
 mod containers;
 #[cfg(feature = "surreal")]
 mod foreign_lines;
+#[cfg(feature = "surreal")]
+mod formats;
 mod in_process;
 mod kill_and_stop;
 mod log_command;

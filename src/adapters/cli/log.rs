@@ -1,4 +1,5 @@
-//! `daybook log status | cat | verify`: looking at the log without changing it.
+//! `daybook log status | cat | verify | convert`: looking at the log without
+//! changing it.
 //!
 //! None of these writes to the folder of the log or keeps its lock (to ask
 //! whether it is held, it is taken for an instant), so they work beside a running
@@ -10,12 +11,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::log_owner::{Owner, confirmed};
+use super::log_convert::convert;
+use super::log_outcome::{Finding, LogCommandError};
+use super::log_owner::{Look, look};
 use super::log_record::LogRecord;
 use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
-use crate::adapters::file_log::disk::OsDisk;
-use crate::adapters::file_log::survey::{Segment, Survey, Tail, Visit, survey};
-use crate::adapters::file_log::{Fault, LOG_FOLDER, ReadFault};
+use crate::adapters::file_log::survey::{Segment, Visit};
+use crate::adapters::file_log::{Fault, LOG_FOLDER, PayloadFormat};
 use crate::domain::Sequence;
 
 const EXIT_CODES: &str = "\
@@ -25,6 +27,11 @@ Exit codes: 0 the log is sound, 1 it is damaged or ends with an unfinished write
 const CAT_EXIT_CODES: &str = "\
 Exit codes: 0 everything up to the last complete command was printed, 1 the log is damaged, \
 2 it could not be read. An unfinished write at the end is no damage; `verify` tells of it.";
+
+const CONVERT_EXIT_CODES: &str = "\
+Exit codes: 0 the new log is there and equal, 1 the log is damaged, or changed while it was read: \
+there is no new log, 2 the log could not be read or the new one not be written: there is none \
+either.";
 
 /// Commands that look at the command log.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -61,6 +68,31 @@ pub enum LogCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write the log anew in another payload format, and prove the copy equal.
+    ///
+    /// The new log comes to be in the folder `log` of FOLDER, a data folder that is
+    /// empty or not there yet. It has the log id, the sequences and the segments of the
+    /// old one, which is not changed, and is synced. Then both are read and compared
+    /// command by command, and the SHA-256 of each side is printed: that of the lines
+    /// that `daybook log cat` prints of it. Only then it gets its name: until then it is
+    /// in `log.unfinished`, which nothing takes for a log.
+    ///
+    /// Works beside a running service, which goes on with the old log: what it logs
+    /// meanwhile is not in the new one. To change over, stop it first.
+    ///
+    /// Example: daybook log convert --to json --into /var/lib/daybook-json
+    #[command(after_help = CONVERT_EXIT_CODES)]
+    Convert {
+        /// The payload format: json, cbor, bincode or messagepack.
+        #[arg(long, value_name = "FORMAT")]
+        to: PayloadFormat,
+        /// The data folder for the new log.
+        #[arg(long, value_name = "FOLDER")]
+        into: PathBuf,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check every byte of the log.
     ///
     /// Reads every frame of every segment, checks its checksum, its sequence and
@@ -74,38 +106,6 @@ pub enum LogCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-/// What a command found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// The log is as it should be; exit code 0.
-    Sound,
-    /// The log is damaged, or ends with an unfinished write that nobody is
-    /// working on; exit code 1. The command has said so.
-    Damaged,
-}
-
-/// Why a command could not do its work; exit code 2.
-#[derive(Debug, thiserror::Error)]
-pub enum LogCommandError {
-    /// The folder is not there.
-    #[error("there is no command log: the folder {} does not exist; is DATA_DIR right?", .0.display())]
-    NoFolder(PathBuf),
-    /// The folder holds no segment.
-    #[error("there is no command log in {}: the folder holds no segment", .0.display())]
-    NoSegment(PathBuf),
-    /// The system could not read.
-    #[error("the command log could not be read at {}: {source}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The result could not be printed.
-    #[error("the result could not be written: {0}")]
-    Output(#[from] io::Error),
 }
 
 impl LogCommand {
@@ -126,6 +126,7 @@ impl LogCommand {
         let result = match self {
             Self::Status { json } => status(&dir, *json, out),
             Self::Cat { from, to, .. } => cat(&dir, *from, *to, out, err),
+            Self::Convert { to, into, json } => convert(&dir, *to, into, *json, out, err),
             Self::Verify { json } => verify(&dir, *json, out),
         };
         match result {
@@ -135,47 +136,6 @@ impl LogCommand {
             result => result,
         }
     }
-}
-
-/// A log as it was read.
-enum Look {
-    Read { survey: Survey, state: TailState },
-    Damaged(Fault),
-}
-
-fn look(
-    dir: &Path,
-    from: Sequence,
-    visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
-) -> Result<Look, LogCommandError> {
-    if !dir.is_dir() {
-        return Err(LogCommandError::NoFolder(dir.to_owned()));
-    }
-    let mut owner = Owner::of(dir);
-    let read = confirmed(|| {
-        let read = survey(&OsDisk, dir, from, visit);
-        // Asked on both sides of reading: whoever holds it on either side may
-        // have been writing in between.
-        let before = std::mem::replace(&mut owner, Owner::of(dir));
-        (read, before.max(owner))
-    });
-    let (survey, owner) = match read {
-        (Ok(survey), owner) => (survey, owner),
-        (Err(ReadFault::Damaged(fault)), _) => return Ok(Look::Damaged(fault)),
-        (Err(ReadFault::Io { path, source }), _) => {
-            return Err(LogCommandError::Io { path, source });
-        }
-    };
-    let state = match (&survey.tail, owner) {
-        (Tail::Clean | Tail::Unread, _) => TailState::Clean,
-        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Nobody) => TailState::Torn,
-        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Unknown) => TailState::Unknown,
-        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Process) => TailState::InProgress,
-    };
-    if survey.segments.is_empty() && survey.tail == Tail::Clean {
-        return Err(LogCommandError::NoSegment(dir.to_owned()));
-    }
-    Ok(Look::Read { survey, state })
 }
 
 fn status(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCommandError> {
@@ -292,7 +252,6 @@ enum CatEnd {
 
 fn print(visit: &Visit<'_>, out: &mut dyn Write) -> Result<(), CatEnd> {
     let submission = visit.submission().map_err(CatEnd::Damaged)?;
-    let record = LogRecord::new(visit.segment.log, visit.sequence(), &submission);
-    let line = serde_json::to_string(&record).map_err(|e| CatEnd::Output(e.into()))?;
-    writeln!(out, "{line}").map_err(CatEnd::Output)
+    let line = LogRecord::new(visit.segment.log, visit.sequence(), &submission).line();
+    line.and_then(|line| out.write_all(line.as_bytes())).map_err(CatEnd::Output)
 }

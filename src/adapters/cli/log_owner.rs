@@ -1,9 +1,14 @@
 //! Reading a log that another process may be writing.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::log_outcome::LogCommandError;
+use super::log_report::TailState;
 use crate::adapters::file_log::disk::{Disk, OsDisk};
-use crate::adapters::file_log::{LOCK_FILE, ReadFault};
+use crate::adapters::file_log::survey::{Survey, Tail, Visit, survey};
+use crate::adapters::file_log::{Fault, LOCK_FILE, ReadFault};
+use crate::domain::Sequence;
 
 /// Who may be writing to the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +46,49 @@ pub(super) fn confirmed<T>(
         }
         earlier = Some(fault);
     }
+}
+
+/// A log as it was read. An unfinished write at its end is told by the state.
+pub(super) enum Look {
+    Read { survey: Survey, state: TailState },
+    Damaged(Fault),
+}
+
+/// Reads the log in a folder, as `survey` does, whoever may be writing to it. Frames
+/// may be shown to the visitor again, from any earlier one on.
+pub(super) fn look(
+    dir: &Path,
+    from: Sequence,
+    visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
+) -> Result<Look, LogCommandError> {
+    if !dir.is_dir() {
+        return Err(LogCommandError::NoFolder(dir.to_owned()));
+    }
+    let mut owner = Owner::of(dir);
+    let read = confirmed(|| {
+        let read = survey(&OsDisk, dir, from, visit);
+        // Asked on both sides of reading: whoever holds it on either side may
+        // have been writing in between.
+        let before = std::mem::replace(&mut owner, Owner::of(dir));
+        (read, before.max(owner))
+    });
+    let (survey, owner) = match read {
+        (Ok(survey), owner) => (survey, owner),
+        (Err(ReadFault::Damaged(fault)), _) => return Ok(Look::Damaged(fault)),
+        (Err(ReadFault::Io { path, source }), _) => {
+            return Err(LogCommandError::Io { path, source });
+        }
+    };
+    let state = match (&survey.tail, owner) {
+        (Tail::Clean | Tail::Unread, _) => TailState::Clean,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Nobody) => TailState::Torn,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Unknown) => TailState::Unknown,
+        (Tail::Torn { .. } | Tail::TornCreation { .. }, Owner::Process) => TailState::InProgress,
+    };
+    if survey.segments.is_empty() && survey.tail == Tail::Clean {
+        return Err(LogCommandError::NoSegment(dir.to_owned()));
+    }
+    Ok(Look::Read { survey, state })
 }
 
 #[cfg(test)]

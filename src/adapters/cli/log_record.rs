@@ -1,5 +1,7 @@
 //! One command of the log as `daybook log cat` prints it.
 
+use std::io;
+
 use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -42,6 +44,15 @@ impl<'a> LogRecord<'a> {
             principal: principal.as_deref(),
             trace_id: trace_id.as_deref(),
         }
+    }
+}
+
+impl LogRecord<'_> {
+    /// Its line of JSON, with the end of the line.
+    pub(super) fn line(&self) -> io::Result<String> {
+        let mut line = serde_json::to_string(self)?;
+        line.push('\n');
+        Ok(line)
     }
 }
 

@@ -25,13 +25,13 @@ struct Line {
 }
 
 /// What a command line does.
-struct Ran {
-    result: Result<Finding, LogCommandError>,
-    out: String,
-    err: String,
+pub(super) struct Ran {
+    pub(super) result: Result<Finding, LogCommandError>,
+    pub(super) out: String,
+    pub(super) err: String,
 }
 
-fn run(data_dir: &Path, line: &str) -> Ran {
+pub(super) fn run(data_dir: &Path, line: &str) -> Ran {
     let line = Line::parse_from(std::iter::once("log").chain(line.split(' ')));
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let before = snapshot(data_dir);
@@ -42,28 +42,37 @@ fn run(data_dir: &Path, line: &str) -> Ran {
 
 impl Ran {
     #[track_caller]
-    fn found(&self, finding: Finding) -> &Self {
+    pub(super) fn found(&self, finding: Finding) -> &Self {
         assert_eq!(self.result.as_ref().unwrap(), &finding, "{}{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap()
     }
 }
 
-fn snapshot(data_dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(super) fn snapshot(data_dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let Ok(entries) = fs::read_dir(data_dir.join("log")) else { return BTreeMap::new() };
     entries.map(|e| e.unwrap().path()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-fn segment(data_dir: &Path, first: u64) -> PathBuf {
+pub(super) fn segment(data_dir: &Path, first: u64) -> PathBuf {
     data_dir.join("log").join(format!("{first:020}.log"))
 }
 
 async fn log(data_dir: &Path, commands: impl IntoIterator<Item = Submission>) -> FileLog {
     let options = FileLogOptions { segment_bytes: 1000, ..FileLogOptions::default() };
+    write(data_dir, options, commands).await
+}
+
+/// Opens the log and writes those commands.
+pub(super) async fn write(
+    data_dir: &Path,
+    options: FileLogOptions,
+    commands: impl IntoIterator<Item = Submission>,
+) -> FileLog {
     let log = FileLog::open(Arc::new(OsDisk), &data_dir.join("log"), options).unwrap();
     for command in commands {
         log.append(command).await.unwrap();
@@ -72,18 +81,18 @@ async fn log(data_dir: &Path, commands: impl IntoIterator<Item = Submission>) ->
 }
 
 /// A data folder with ten commands in a few segments, closed.
-async fn ten() -> tempfile::TempDir {
+pub(super) async fn ten() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     log(dir.path(), (1..=10).map(submission)).await.close().await.unwrap();
     dir
 }
 
-fn hold_lock(data_dir: &Path) -> FolderLock {
+pub(super) fn hold_lock(data_dir: &Path) -> FolderLock {
     OsDisk.lock(&data_dir.join("log/lock")).unwrap()
 }
 
 /// Cuts bytes off the last segment and returns its path and its length then.
-fn tear(data_dir: &Path, bytes: u64) -> (PathBuf, u64) {
+pub(super) fn tear(data_dir: &Path, bytes: u64) -> (PathBuf, u64) {
     let segments: Vec<PathBuf> =
         snapshot(data_dir).into_keys().filter(|p| p.extension() == Some("log".as_ref())).collect();
     let last = segments.last().unwrap().clone();

@@ -8,15 +8,23 @@
 mod args;
 mod flags;
 mod log;
+mod log_compare;
+mod log_convert;
+mod log_outcome;
 mod log_owner;
 mod log_record;
 mod log_report;
 mod post;
+mod progress;
 
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use flags::SettingFlags;
-pub use log::{Finding, LogCommand, LogCommandError};
-pub use post::{PostCommand, Posted, Progress, Until};
+pub use log::LogCommand;
+pub use log_outcome::{Finding, LogCommandError};
+pub use post::{PostCommand, Posted, Until};
+pub use progress::Progress;
 
+#[cfg(test)]
+mod log_convert_tests;
 #[cfg(test)]
 mod log_tests;

@@ -1,14 +1,12 @@
 //! `daybook log replay | rebuild`: posting the log to a database without a
 //! running service.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::app::Backlog;
@@ -127,45 +125,6 @@ impl Posted {
             0 => Ok(()),
             _ => writeln!(out, "{parked} commands are parked: the database refuses them"),
         }
-    }
-}
-
-/// A progress bar on a terminal, for work that takes longer than a second.
-pub struct Progress {
-    bar: ProgressBar,
-    first: Sequence,
-}
-
-impl Progress {
-    /// For commands from the one after `applied` on.
-    #[must_use]
-    pub fn new(backlog: &Backlog) -> Self {
-        let first = backlog.applied.unwrap_or(backlog.first.previous());
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr_with_hz(5)
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let bar = ProgressBar::with_draw_target(Some(backlog.commands()), target);
-        let style = "{bar:30} {pos} of {len} commands, {per_sec}, {eta} left";
-        // Only a template with a mistake in it is refused.
-        if let Ok(style) = ProgressStyle::with_template(style) {
-            bar.set_style(style);
-        }
-        Self { bar, first }
-    }
-
-    /// The database has everything up to that command.
-    pub fn at(&self, seq: Sequence) {
-        if self.bar.elapsed() > Duration::from_secs(1) {
-            self.bar.set_position(seq.since(self.first));
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

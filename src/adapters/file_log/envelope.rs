@@ -1,10 +1,11 @@
 //! What is written of a command: a versioned type of its own.
 //!
-//! Its names and their order are bytes on disk. They are independent of the
-//! domain's: renaming a field there changes a conversion here and nothing else.
-//! A new field makes a new variant; `V1` stays as it is for ever. Only shapes
-//! that every serde format can carry are used: no untagged or flattened enums
-//! and no fields left out.
+//! Its names and their order are bytes on disk: JSON, CBOR and MessagePack write
+//! the names, Bincode nothing but the order, of fields as of variants. They are
+//! independent of the domain's: renaming a field there changes a conversion here
+//! and nothing else. A new field makes a new variant behind the others; `V1`
+//! stays as it is for ever. Only shapes that every serde format can carry are
+//! used: no untagged or flattened enums and no fields left out.
 
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 const SALT: Salt = Salt([1, 2, 3, 4]);
-const FORMATS: [PayloadFormat; 2] = [PayloadFormat::Json, PayloadFormat::Cbor];
+const FORMATS: [PayloadFormat; 4] = PayloadFormat::ALL;
 
 fn text() -> impl Strategy<Value = String> {
     any::<String>()
@@ -192,6 +192,74 @@ fn the_bytes_in_cbor_are_these() {
         \x6bidempotency\xf6\x69principal\xf6\x68trace_id\xf6";
     let payload = PayloadFormat::Cbor.encode(&samples()[3]).unwrap();
     assert_eq!(payload.escape_ascii().to_string(), expected.escape_ascii().to_string());
+}
+
+#[test]
+fn the_bytes_in_messagepack_are_these() {
+    // The same as in CBOR, with the marks of MessagePack.
+    let expected = b"\x81\xa2V1\x86\
+        \xabaccepted_at\x82\xa7seconds\xce\x65\x53\xf1\x00\xabnanoseconds\xce\x07\x5b\xcd\x15\
+        \xa7command\x81\xa6delete\x81\xa2id\xa7notes:a\
+        \xacprecondition\x81\xaaversion_in\x92\x01\xcd\x01\x2c\
+        \xabidempotency\xc0\xa9principal\xc0\xa8trace_id\xc0";
+    let payload = PayloadFormat::MessagePack.encode(&samples()[3]).unwrap();
+    assert_eq!(payload.escape_ascii().to_string(), expected.escape_ascii().to_string());
+}
+
+#[test]
+fn the_bytes_in_bincode_are_these() {
+    // Variant 0 (V1); the seconds in four bytes (252), zigzag, the nanoseconds.
+    let time = b"\x00\xfc\x00\xe2\xa7\xca\xfc\x15\xcd\x5b\x07";
+    let expected: [&[u8]; 4] = [
+        // Create, with everything; no precondition; idempotency, principal, trace.
+        b"\x00\x07notes:a\x01T\x04C \xc3\xbc\x03ann\x01\x01x\x00\x01\x01k\x01f\x01\x01p\x01\x01t",
+        // Put; it must not exist.
+        b"\x01\x07notes:a\x01T\x04C \xc3\xbc\x03ann\x01\x01x\x01\x00\x00\x00",
+        // Patch of the title; it must exist.
+        b"\x02\x07notes:a\x01\x01U\x00\x00\x00\x02\x00\x00\x00",
+        // Delete; version 1, or 300 in two bytes (251).
+        b"\x03\x07notes:a\x03\x02\x01\xfb\x2c\x01\x00\x00\x00",
+    ];
+    for (submission, expected) in samples().iter().zip(expected) {
+        let payload = PayloadFormat::Bincode.encode(submission).unwrap();
+        let expected = [time, expected].concat();
+        assert_eq!(payload.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+}
+
+/// Lengths in a payload are numbers like others: one that no payload can have
+/// is refused before memory is reserved for it.
+#[test]
+fn a_length_beyond_all_bounds_is_refused() {
+    let time = b"\x00\xfc\x00\xe2\xa7\xca\xfc\x15\xcd\x5b\x07";
+    let bincode = [&time[..], b"\x03\xfd\xff\xff\xff\xff\xff\xff\xff\x7fnotes:a"].concat();
+    PayloadFormat::Bincode.decode(&bincode).unwrap_err();
+    PayloadFormat::MessagePack.decode(b"\x81\xdb\xff\xff\xff\xffV1").unwrap_err();
+    PayloadFormat::Cbor.decode(b"\xa1\x7b\x7f\xff\xff\xff\xff\xff\xff\xffV1").unwrap_err();
+}
+
+/// The most integers that a payload holds, which Bincode counts in full.
+#[test]
+fn as_many_versions_as_a_frame_holds_round_trip() {
+    let versions = vec![Version::FIRST; super::MAX_PAYLOAD_BYTES as usize - 100];
+    let precondition = Precondition::VersionIn(versions);
+    let submission = Submission { precondition, ..samples().swap_remove(3) };
+    for format in FORMATS {
+        let payload = format.encode(&submission).unwrap();
+        assert_eq!(format.decode(&payload).unwrap(), submission, "{format}");
+    }
+}
+
+#[test]
+fn formats_are_known_by_number_and_name() {
+    for (number, format) in (1..).zip(FORMATS) {
+        assert_eq!(format.number(), number);
+        assert_eq!(PayloadFormat::from_number(number), Some(format));
+        assert_eq!(format.to_string().parse(), Ok(format));
+    }
+    assert_eq!(PayloadFormat::from_number(0), None);
+    assert_eq!(PayloadFormat::from_number(5), None);
+    "msgpack".parse::<PayloadFormat>().unwrap_err();
 }
 
 /// The golden segment of a format: written by version 1, readable for ever.

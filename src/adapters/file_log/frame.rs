@@ -289,7 +289,7 @@ mod tests {
             SegmentHeader::decode(&bytes)
         };
         assert_eq!(resealed(8, 2), Err(HeaderDamage::UnknownVersion { found: 2 }));
-        assert_eq!(resealed(10, 3), Err(HeaderDamage::UnknownPayloadFormat { found: 3 }));
+        assert_eq!(resealed(10, 5), Err(HeaderDamage::UnknownPayloadFormat { found: 5 }));
         assert_eq!(resealed(10, 0), Err(HeaderDamage::UnknownPayloadFormat { found: 0 }));
     }
 }

@@ -22,7 +22,7 @@
 //! | --- | --- | --- |
 //! | 0 | 8 | magic `DAYBOOK\0` |
 //! | 8 | 2 | format version: 1 |
-//! | 10 | 1 | payload format: 1 JSON, 2 CBOR; 3 Bincode and 4 MessagePack are reserved |
+//! | 10 | 1 | payload format: 1 JSON, 2 CBOR, 3 Bincode, 4 MessagePack; each segment has its own |
 //! | 11 | 1 | reserved: 0 |
 //! | 12 | 16 | log id: a UUID, in the byte order of its text |
 //! | 28 | 8 | first sequence |
@@ -39,6 +39,12 @@
 //! | 8 | 8 | sequence |
 //! | 16 | 8 | durable: the last sequence that was synced when this was written |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
+//!
+//! The envelope is one to all formats. JSON is RFC 8259, CBOR RFC 8949 and
+//! MessagePack that of its specification, with fields and variants by name, in
+//! maps of definite length. Bincode is version 2 in its standard configuration:
+//! no names, fields in the order of the envelope, variants by their number from
+//! 0, lengths and integers in Bincode's variable length, little-endian.
 //!
 //! The salt keeps clients, who choose what is in a payload, from putting bytes
 //! there that pass for a frame of the segment.
@@ -71,6 +77,12 @@
 //! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
 //!
+//! `daybook log convert` writes a log into a folder `log.unfinished` beside the
+//! place of the new one. It gets the name of a log after it was synced and
+//! compared with the old one; whatever stops that before leaves no log. In a
+//! converted segment `durable` is the sequence before that of its frame, since
+//! all of it was synced before it had its name.
+//!
 //! # Sync policies
 //!
 //! What an acknowledged command survives:
@@ -98,9 +110,11 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. All of them touch files through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew. All of them touch files
+//! through [`disk`] only.
 
 mod codec;
+pub(crate) mod copy;
 mod creation;
 pub mod disk;
 mod envelope;
@@ -137,6 +151,8 @@ pub(crate) const LOCK_FILE: &str = "lock";
 
 #[cfg(test)]
 mod contract_tests;
+#[cfg(test)]
+mod copy_tests;
 #[cfg(test)]
 mod envelope_tests;
 #[cfg(test)]

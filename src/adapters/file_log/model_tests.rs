@@ -65,7 +65,7 @@ impl Drop for Model {
 
 fn run(seed: u64, sync: SyncPolicy) -> Tally {
     let mut rng = fastrand::Rng::with_seed(seed);
-    let format = if rng.bool() { PayloadFormat::Json } else { PayloadFormat::Cbor };
+    let format = PayloadFormat::ALL[rng.usize(..PayloadFormat::ALL.len())];
     let options = FileLogOptions {
         format,
         sync,
@@ -116,8 +116,8 @@ impl Model {
             16 => self.sync(),
             17 => self.kill(),
             18 => {
-                let formats = [PayloadFormat::Json, PayloadFormat::Cbor];
-                self.options.format = formats[self.rng.usize(..2)];
+                let formats = PayloadFormat::ALL;
+                self.options.format = formats[self.rng.usize(..formats.len())];
                 self.lose_power();
             }
             19 => self.reopen_with_faults(),

@@ -125,7 +125,7 @@ fn other_variables_of_the_environment_are_ignored() {
 #[case("STARTUP_MAX_WAIT", "0")]
 #[case("DB_OPERATION_TIMEOUT", "9ms")]
 #[case("DB_UNAVAILABLE_TIMEOUT", "0s")]
-#[case("COMMAND_LOG_FORMAT", "bincode")]
+#[case("COMMAND_LOG_FORMAT", "msgpack")]
 #[case("COMMAND_LOG_SYNC", "interval:0")]
 #[case("COMMAND_LOG_SEGMENT_BYTES", "65535")]
 #[case("HEAL_WINDOW", "0")]

@@ -180,10 +180,10 @@ settings! {
     "DB_UNAVAILABLE_TIMEOUT" => db_unavailable_timeout: UnavailableTimeout = "30",
     accepts "never, or a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
 
-    /// How commands are written into new segments of the log. Segments of the
-    /// other format stay readable beside them.
+    /// How commands are written into new segments of the log. Another format
+    /// starts a new segment; segments of the others stay readable beside it.
     "COMMAND_LOG_FORMAT" => command_log_format: LogFormat = "cbor",
-    accepts "cbor or json";
+    accepts "bincode, cbor, json or messagepack";
 
     /// When the log is synced to the disk. `always`: before every
     /// acknowledgement, so acknowledged writes survive a kill and a power loss.

@@ -115,7 +115,9 @@ fn no_endpoints_and_no_secrets_told(#[case] text: &str) {
 fn formats_and_sync_policies() {
     assert_eq!("cbor".parse(), Ok(LogFormat::Cbor));
     assert_eq!("json".parse(), Ok(LogFormat::Json));
-    assert!("messagepack".parse::<LogFormat>().unwrap_err().contains("yet"));
+    assert_eq!("bincode".parse(), Ok(LogFormat::Bincode));
+    assert_eq!("messagepack".parse(), Ok(LogFormat::MessagePack));
+    assert!("msgpack".parse::<LogFormat>().unwrap_err().contains("msgpack"));
     assert!("CBOR".parse::<LogFormat>().is_err());
     for text in ["always", "never", "interval:200ms", "interval:60s"] {
         assert_eq!(text.parse::<LogSync>().unwrap().to_string(), text);

@@ -1,0 +1,128 @@
+//! Writing the commands of one log into another folder, in one payload format.
+
+use std::path::{Path, PathBuf};
+
+use super::creation::create_segment;
+use super::disk::{Disk, DiskFile, write_all_at};
+use super::failure::Failure;
+use super::fault::Fault;
+use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
+use super::survey::{Segment, Visit};
+use super::{MAX_PAYLOAD_BYTES, PayloadFormat};
+use crate::domain::{LogId, Sequence};
+
+/// So much is written at a time.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// A copy of a log in the making. It has the log id, the sequences and the
+/// segments of the original. Nothing may take it for a log before
+/// [`finish`](Self::finish): frames say that all before them was synced, which
+/// is true from then on.
+pub(crate) struct LogCopy<'a> {
+    disk: &'a dyn Disk,
+    dir: &'a Path,
+    format: PayloadFormat,
+    segment: Option<SegmentCopy>,
+    /// The sequence after the last one that was taken.
+    next: Sequence,
+}
+
+/// Why a log could not be copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CopyError {
+    /// A payload of the original cannot be read.
+    #[error("the command log is damaged: {0}")]
+    Damaged(Fault),
+    /// The other format needs more room than a frame has.
+    #[error(
+        "command {sequence} takes {bytes} bytes in {format}, and a frame holds {MAX_PAYLOAD_BYTES}"
+    )]
+    TooLarge { sequence: Sequence, format: PayloadFormat, bytes: usize },
+    /// The copy could not be written.
+    #[error("{0}")]
+    Disk(String),
+}
+
+impl From<Failure> for CopyError {
+    fn from(failure: Failure) -> Self {
+        Self::Disk(failure.to_string())
+    }
+}
+
+impl<'a> LogCopy<'a> {
+    /// A copy in that folder, which is there and empty.
+    pub(crate) fn new(disk: &'a dyn Disk, dir: &'a Path, format: PayloadFormat) -> Self {
+        Self { disk, dir, format, segment: None, next: Sequence::ZERO }
+    }
+
+    /// Writes a command of the original; one that was taken already is left out.
+    pub(crate) fn take(&mut self, visit: &Visit<'_>) -> Result<(), CopyError> {
+        let sequence = visit.sequence();
+        if sequence < self.next {
+            return Ok(());
+        }
+        let submission = visit.submission().map_err(CopyError::Damaged)?;
+        let payload =
+            self.format.encode(&submission).map_err(|error| CopyError::Disk(error.to_string()))?;
+        if payload.len() > MAX_PAYLOAD_BYTES as usize {
+            let (format, bytes) = (self.format, payload.len());
+            return Err(CopyError::TooLarge { sequence, format, bytes });
+        }
+        self.segment_for(visit.segment.log, visit.segment.first)?.push(sequence, &payload)?;
+        self.next = sequence.next();
+        Ok(())
+    }
+
+    /// Ends the copy of those segments. After `Ok` all of it survives a power
+    /// loss.
+    pub(crate) fn finish(mut self, segments: &[Segment]) -> Result<(), CopyError> {
+        // Only the last one can be without commands, and was not met then.
+        if let Some(last) = segments.last().filter(|last| last.first >= self.next) {
+            self.segment_for(last.log, last.first)?;
+        }
+        self.segment.take().map_or(Ok(()), SegmentCopy::finish)
+    }
+
+    fn segment_for(&mut self, log: LogId, first: Sequence) -> Result<&mut SegmentCopy, CopyError> {
+        let segment = match self.segment.take() {
+            Some(segment) if segment.header.first == first => segment,
+            before => {
+                before.map_or(Ok(()), SegmentCopy::finish)?;
+                let header = SegmentHeader::new(self.format, log, first);
+                let (path, file) = create_segment(self.disk, self.dir, &header)?;
+                SegmentCopy { path, file, header, offset: HEADER_BYTES, buffer: Vec::new() }
+            }
+        };
+        Ok(self.segment.insert(segment))
+    }
+}
+
+struct SegmentCopy {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    header: SegmentHeader,
+    /// Where the buffer belongs.
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+impl SegmentCopy {
+    fn push(&mut self, sequence: Sequence, payload: &[u8]) -> Result<(), Failure> {
+        push_frame(&mut self.buffer, self.header.salt, sequence, sequence.previous(), payload);
+        if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        write_all_at(&*self.file, &self.buffer, self.offset)
+            .map_err(Failure::of("writing to", &self.path))?;
+        self.offset += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<(), CopyError> {
+        self.write()?;
+        self.file.sync_all().map_err(Failure::of("syncing", &self.path))?;
+        Ok(())
+    }
+}
