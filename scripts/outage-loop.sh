@@ -12,28 +12,10 @@
 # Exit code 0 only when nothing was lost, duplicated or out of order.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-source scripts/toolchain.sh
+options="[--clients N] [--writes N] [--seed N] [--keep] [--max-minutes N]"
+source scripts/loop.sh
 
-usage() {
-    echo "usage: scripts/outage-loop.sh ROUNDS [--release] [--clients N] [--writes N] [--seed N] [--keep] [--max-minutes N]" >&2
-    exit 2
-}
-
-rounds="${1:-}"
-[[ $rounds =~ ^[0-9]+$ ]] || usage
-shift
-
-profile=debug
-build=()
-if [[ ${1:-} == --release ]]; then
-    profile=release
-    build=(--release)
-    shift
-fi
-
-target="${CARGO_TARGET_DIR:-target}"
-cargo build --locked --quiet "${build[@]}" --bin daybook
 cargo build --locked --quiet --bin test-surrealdb
 cargo build --locked --quiet --package outage-loop
-export DAYBOOK_TEST_SURREALDB="${DAYBOOK_TEST_SURREALDB:-$target/debug/test-surrealdb}"
-exec "$target/debug/outage-loop" "$rounds" --program "$target/$profile/daybook" "$@"
+export DAYBOOK_TEST_SURREALDB="${DAYBOOK_TEST_SURREALDB:-$tools/test-surrealdb}"
+exec "$tools/outage-loop" "$rounds" --program "$program" "${rest[@]}"

@@ -257,7 +257,7 @@ impl Applier {
         Ok(cursor)
     }
 
-    async fn connect(&mut self) -> Result<String, StoreError> {
+    pub(super) async fn connect(&mut self) -> Result<String, StoreError> {
         let started = Instant::now();
         let store = &self.desk.ports.store;
         if store.connect().await? == Continuity::Suspect {

@@ -35,8 +35,6 @@ enum Reach {
 #[derive(Debug)]
 struct Inner {
     reached: bool,
-    /// Whether an attempt to reach it has ended.
-    tried: bool,
     connection: Connection,
     /// Why the last probe was not answered, while the connection still counts as
     /// up, and since when.
@@ -57,6 +55,10 @@ struct LogFailure {
 
 #[derive(Debug)]
 enum Connection {
+    /// No attempt to reach it has ended.
+    Untried {
+        since: Instant,
+    },
     Up,
     Down {
         since: Instant,
@@ -73,8 +75,7 @@ impl Availability {
         let now = Instant::now();
         let inner = Inner {
             reached: false,
-            tried: false,
-            connection: Connection::Down { since: now, reason: "not reached yet".to_owned() },
+            connection: Connection::Untried { since: now },
             silence: None,
             next_attempt: now,
             log_failure: None,
@@ -124,7 +125,7 @@ impl Availability {
     /// commands.
     pub(super) fn up(&self) {
         let mut inner = self.lock();
-        (inner.reached, inner.tried) = (true, true);
+        inner.reached = true;
         inner.connection = Connection::Up;
         inner.silence = None;
         self.announce(&mut inner);
@@ -134,11 +135,10 @@ impl Availability {
     pub(super) fn down(&self, at: DateTime<Utc>, reason: String, retry_after: Duration) {
         let mut inner = self.lock();
         let now = Instant::now();
-        inner.tried = true;
         inner.database.last_check = Some(at);
         inner.next_attempt = now + retry_after;
         let since = match inner.connection {
-            Connection::Down { since, .. } => since,
+            Connection::Untried { since } | Connection::Down { since, .. } => since,
             Connection::Up | Connection::Barred { .. } => now,
         };
         let since = inner.silence.take().map_or(since, |(silent, _)| silent.min(since));
@@ -149,7 +149,6 @@ impl Availability {
     /// The database and the log must not meet until someone steps in.
     pub(super) fn barred(&self, reason: String, retry_after: Duration) {
         let mut inner = self.lock();
-        inner.tried = true;
         inner.next_attempt = Instant::now() + retry_after;
         inner.connection = Connection::Barred { reason };
         self.announce(&mut inner);
@@ -159,7 +158,7 @@ impl Availability {
     pub(super) fn barrier(&self) -> Option<String> {
         match &self.lock().connection {
             Connection::Barred { reason } => Some(reason.clone()),
-            Connection::Up | Connection::Down { .. } => None,
+            Connection::Untried { .. } | Connection::Up | Connection::Down { .. } => None,
         }
     }
 
@@ -231,18 +230,19 @@ impl Availability {
     }
 
     fn connection_state(&self, inner: &Inner) -> State {
-        let silence = inner.silence.as_ref().map(|(since, reason)| (since, reason));
+        let silence = inner.silence.as_ref().map(|(since, reason)| (since, reason.as_str()));
         let away = match &inner.connection {
             Connection::Up => silence,
             Connection::Barred { reason } => {
                 return State::Unhealthy { reason: reason.clone() };
             }
-            Connection::Down { since, reason } => Some((since, reason)),
+            Connection::Untried { since } => Some((since, "not reached yet")),
+            Connection::Down { since, reason } => Some((since, reason.as_str())),
         };
         match away {
             None => State::Healthy,
             Some((since, reason)) => {
-                let reason = reason.clone();
+                let reason = reason.to_owned();
                 if self.unavailable_after.is_some_and(|limit| since.elapsed() >= limit) {
                     State::Unhealthy { reason }
                 } else if inner.reached {
@@ -256,10 +256,10 @@ impl Availability {
 
     /// Logs a change of state, once.
     fn announce(&self, inner: &mut Inner) {
-        let reach = match inner.is_up() {
-            true => Reach::Up,
-            false if inner.tried => Reach::Away,
-            false => Reach::Unknown,
+        let reach = match inner.connection {
+            Connection::Untried { .. } => Reach::Unknown,
+            _ if inner.is_up() => Reach::Up,
+            _ => Reach::Away,
         };
         self.reach.send_if_modified(|was| std::mem::replace(was, reach) != reach);
         let state = self.state_of(inner);

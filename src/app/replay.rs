@@ -17,8 +17,6 @@ use crate::ports::{Continuity, NoteQuery, Sort, SortKey, StoreError};
 pub struct Replay {
     desk: Arc<Desk>,
     applier: Applier,
-    /// What the store said when it was connected.
-    found: Continuity,
 }
 
 /// How far a database is behind a log.
@@ -68,17 +66,26 @@ impl Replay {
     #[must_use]
     pub fn new(ports: Ports, options: Options) -> Self {
         let desk = Arc::new(Desk::new(ports, options));
-        Self { applier: Applier::new(Arc::clone(&desk)), desk, found: Continuity::Suspect }
+        Self { applier: Applier::new(Arc::clone(&desk)), desk }
     }
 
-    /// Connects and tells how much there is to do. Changes nothing but the schema.
+    /// Connects, once. Changes nothing but the schema.
     ///
     /// # Errors
-    /// When the database is not reached at once, or is not one of this log.
+    /// When the database is not reached at once.
+    pub async fn connect(&mut self) -> Result<(), ReplayError> {
+        self.applier.connected = Some(self.applier.connect().await?);
+        Ok(())
+    }
+
+    /// How much there is to do.
+    ///
+    /// # Errors
+    /// When the database is not reached, or is not one of this log.
     pub async fn backlog(&mut self) -> Result<Backlog, ReplayError> {
-        let store = &self.desk.ports.store;
-        self.found = store.connect().await?;
-        let checkpoint = store.checkpoint(self.desk.ports.log.id()).await?;
+        let log = self.desk.ports.log.id();
+        let checkpoint = self.desk.ports.store.checkpoint(log).await?;
+        self.applier.reached = true;
         let checked = check_history(&self.desk, checkpoint.as_ref()).await;
         checked.map_err(|failure| ReplayError::Refused(failure.public_reason()))?;
         let positions = self.desk.ports.log.positions();
@@ -86,13 +93,12 @@ impl Replay {
         Ok(Backlog { applied, first: positions.first, last: positions.last.seq })
     }
 
-    /// Connects, and makes sure that nothing was ever posted to the database.
+    /// Makes sure that nothing was ever posted to the database.
     ///
     /// # Errors
-    /// [`ReplayError::NotEmpty`], or when the database is not reached at once.
-    pub async fn check_empty(&mut self) -> Result<(), ReplayError> {
+    /// [`ReplayError::NotEmpty`], or when the database is not reached.
+    pub async fn check_empty(&self) -> Result<(), ReplayError> {
         let store = &self.desk.ports.store;
-        self.found = store.connect().await?;
         if store.checkpoint(self.desk.ports.log.id()).await?.is_some() {
             return Err(ReplayError::NotEmpty("a checkpoint of this log"));
         }
@@ -105,15 +111,14 @@ impl Replay {
         }
     }
 
-    /// What the store may be told when it is closed without more.
+    /// What the store may be told when it is closed.
     #[must_use]
-    pub fn found(&self) -> Continuity {
-        self.found
+    pub fn vouches(&self) -> Continuity {
+        self.applier.vouches()
     }
 
     /// Posts everything that waits, at most so many commands a second, and tells
-    /// after each batch where it stands. Returns what the store may be told when
-    /// it is closed.
+    /// after each batch where it stands. Connects where that was not done.
     ///
     /// # Errors
     /// [`ReplayError`]. A database that goes away in between is waited for.
@@ -121,7 +126,7 @@ impl Replay {
         &mut self,
         per_second: Option<NonZeroU32>,
         mut at: impl FnMut(Sequence),
-    ) -> Result<Continuity, ReplayError> {
+    ) -> Result<(), ReplayError> {
         loop {
             match self.applier.apply_next().await? {
                 Step::Applied { upto, commands } => {
@@ -131,7 +136,7 @@ impl Replay {
                         sleep(Duration::from_secs(1) * commands / rate.get()).await;
                     }
                 }
-                Step::CaughtUp => return Ok(self.applier.vouches()),
+                Step::CaughtUp => return Ok(()),
                 Step::Blocked { retry_after } => {
                     // Nobody steps in while this runs.
                     if let Some(reason) = self.desk.availability.barrier() {

@@ -35,6 +35,7 @@ async fn a_new_database_becomes_what_the_old_one_is() {
     let fixture = served().await;
     let store = Arc::new(MemoryStore::new());
     let mut replay = onto(&fixture, fixture.log.clone(), &store);
+    replay.connect().await.unwrap();
     replay.check_empty().await.unwrap();
     let backlog = replay.backlog().await.unwrap();
     assert_eq!((backlog.applied, backlog.commands()), (None, 5));
@@ -52,7 +53,9 @@ async fn a_new_database_becomes_what_the_old_one_is() {
     assert_eq!(replay.backlog().await.unwrap().commands(), 0);
     // Another replay has nothing to do, and a rebuild no place.
     onto(&fixture, fixture.log.clone(), &store).run(None, |_| panic!("again")).await.unwrap();
-    let taken = onto(&fixture, fixture.log.clone(), &store).check_empty().await;
+    let mut taken = onto(&fixture, fixture.log.clone(), &store);
+    taken.connect().await.unwrap();
+    let taken = taken.check_empty().await;
     assert!(matches!(taken, Err(ReplayError::NotEmpty("a checkpoint of this log"))), "{taken:?}");
 }
 

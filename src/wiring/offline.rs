@@ -29,6 +29,7 @@ pub async fn replay(
     let store = make_store(&settings)?;
     let mut replay = Replay::new(ports(&log, &store), app_options(&settings));
     let posted = async {
+        replay.connect().await?;
         let backlog = replay.backlog().await?;
         let first = backlog.applied.map_or(backlog.first, Sequence::next);
         if let Some(from) = from.filter(|from| *from != first.get()) {
@@ -36,12 +37,12 @@ pub async fn replay(
             return Err(ReplayError::Refused(why));
         }
         if dry_run {
-            let posted = Posted { backlog, commands: None, parked: replay.parked() };
-            return Ok((posted, replay.found()));
+            return Ok(Posted { backlog, commands: None, parked: replay.parked() });
         }
         post(&mut replay, backlog, per_second).await
     };
-    finish(posted.await, &*log, &*store).await
+    let posted = posted.await;
+    finish(posted, replay.vouches(), &*log, &*store).await
 }
 
 /// Makes the database of the settings, which must be empty, from the log.
@@ -65,37 +66,38 @@ pub async fn rebuild(settings: Settings, until: Option<Until>) -> Result<Posted,
     let store = make_store(&settings)?;
     let mut replay = Replay::new(ports(&log, &store), app_options(&settings));
     let posted = async {
+        replay.connect().await?;
         replay.check_empty().await?;
         let backlog = replay.backlog().await?;
         post(&mut replay, backlog, None).await
     };
-    finish(posted.await, &*whole, &*store).await
+    let posted = posted.await;
+    finish(posted, replay.vouches(), &*whole, &*store).await
 }
 
 async fn post(
     replay: &mut Replay,
     backlog: Backlog,
     per_second: Option<NonZeroU32>,
-) -> Result<(Posted, Continuity), ReplayError> {
+) -> Result<Posted, ReplayError> {
     let first = backlog.applied.unwrap_or(backlog.first.previous());
     let mut progress = Progress::new("posting", Some(backlog.commands()));
-    let continuity = replay.run(per_second, |seq| progress.set(seq.since(first))).await?;
-    let posted = Posted { backlog, commands: Some(backlog.commands()), parked: replay.parked() };
-    Ok((posted, continuity))
+    replay.run(per_second, |seq| progress.set(seq.since(first))).await?;
+    Ok(Posted { backlog, commands: Some(backlog.commands()), parked: replay.parked() })
 }
 
 /// Closes log and database, whatever came before.
 async fn finish(
-    posted: Result<(Posted, Continuity), ReplayError>,
+    posted: Result<Posted, ReplayError>,
+    continuity: Continuity,
     log: &dyn CommandLog,
     store: &dyn NoteStore,
 ) -> Result<Posted, ServiceError> {
-    let continuity = posted.as_ref().map_or(Continuity::Suspect, |(_, continuity)| *continuity);
     if let Err(error) = store.close(continuity).await {
         warn!(code = error.code(), %error, "the database was not closed cleanly");
     }
     let closed = log.close().await.map_err(ServiceError::Close);
-    let (posted, _) = posted?;
+    let posted = posted?;
     closed?;
     Ok(posted)
 }

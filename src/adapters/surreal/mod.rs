@@ -56,6 +56,7 @@
 //!   until the store is dropped.
 
 mod commit;
+mod conflict;
 mod endpoint;
 mod engine;
 mod error;

@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
 use super::remote::connection::PATIENCE;
-use super::remote::session::Session;
+use super::remote::session::{Caller, Session};
 use super::store::{Link, SurrealStore, version};
 use super::{commit, list, read, rebuild};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
@@ -71,7 +71,10 @@ impl NoteStore for SurrealStore {
 
     async fn get(&self, id: &NoteId) -> Result<Option<Note>, StoreError> {
         let id = id.clone();
-        self.read("get", |client: Arc<Client>| async move { read::get(&client, &id).await }).await
+        self.call_of(Caller::Reader, "get", |client: Arc<Client>| async move {
+            read::get(&client, &id).await
+        })
+        .await
     }
 
     async fn load(&self, ids: &[NoteId]) -> Result<Vec<Stored>, StoreError> {
@@ -82,8 +85,10 @@ impl NoteStore for SurrealStore {
 
     async fn query(&self, query: &NoteQuery) -> Result<Page, StoreError> {
         let query = query.clone();
-        self.read("query", |client: Arc<Client>| async move { list::page(&client, &query).await })
-            .await
+        self.call_of(Caller::Reader, "query", |client: Arc<Client>| async move {
+            list::page(&client, &query).await
+        })
+        .await
     }
 
     async fn checkpoint(&self, log: LogId) -> Result<Option<Checkpoint>, StoreError> {
@@ -131,7 +136,7 @@ impl NoteStore for SurrealStore {
     }
 
     async fn recorded(&self, log: LogId, seq: Sequence) -> Result<Recorded, StoreError> {
-        self.read("recorded", |client: Arc<Client>| async move {
+        self.call_of(Caller::Reader, "recorded", |client: Arc<Client>| async move {
             read::recorded(&client, log, seq).await
         })
         .await
@@ -161,7 +166,9 @@ impl NoteStore for SurrealStore {
             Link::Engine(client) => client,
             Link::Server(session) => {
                 let begin = |client| async move { rebuild::begin(&client).await };
-                session.call("rebuild", self.options.operation_timeout, begin).await?;
+                session
+                    .call(Caller::Applier, "rebuild", self.options.operation_timeout, begin)
+                    .await?;
                 tokio::spawn(follow_build(session, started));
                 return Ok(Rebuilt::Volatile);
             }

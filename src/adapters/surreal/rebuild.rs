@@ -22,6 +22,7 @@ use std::time::Duration;
 use surrealdb::types::{Object, Value};
 use tokio::time::sleep;
 
+use super::conflict::despite_conflicts;
 use super::engine::Client;
 use super::error::{classify, without_values};
 use super::schema::{INDEXES, Index};
@@ -30,13 +31,7 @@ use crate::ports::StoreError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// The longest wait before an index is defined again.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
-
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// How often an index is defined again after a conflict.
-const DEFINITIONS: usize = 64;
 
 /// Builds every index anew, one after the other. It ends by itself only when
 /// each is complete or one has failed.
@@ -67,18 +62,12 @@ pub(super) async fn all_completed(client: &Client) -> Result<(), StoreError> {
 
 async fn define(client: &Arc<Client>, index: &Index) -> Result<(), StoreError> {
     let anew = format!("{} CONCURRENTLY", index.definition("OVERWRITE"));
-    let mut conflicts = 0;
-    loop {
+    // With another index of the table that is being built.
+    despite_conflicts(|| async {
         let defined = transaction::run(Arc::clone(client), anew.as_str(), Object::new()).await?;
-        match defined.map_err(|error| classify(&error)) {
-            // With another index of the table that is being built.
-            Err(StoreError::Conflict(_)) if conflicts < DEFINITIONS => {
-                conflicts += 1;
-                sleep(LONGEST_WAIT.mul_f32(fastrand::f32())).await;
-            }
-            defined => return defined,
-        }
-    }
+        defined.map_err(|error| classify(&error))
+    })
+    .await
 }
 
 /// Waits until the index is complete.

@@ -9,19 +9,17 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::conflict::despite_conflicts;
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::error::{classify, is_no_version};
 use super::folder::Folder;
 use super::remote::connection::{Connection, dial};
-use super::remote::session::Session;
+use super::remote::session::{Caller, Session};
 use super::remote::target::{self, Target};
 use super::version::Verdict;
 use super::{SurrealOptions, read, schema};
 use crate::ports::{Continuity, StoreError};
-
-/// How often the tables are defined again after a conflict.
-const DEFINITIONS: usize = 8;
 
 /// How long connecting waits for another process to let go of the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -126,27 +124,23 @@ impl SurrealStore {
         }
     }
 
-    /// Makes one call within the operation timeout.
-    pub(super) async fn call<T, F>(
+    /// Makes one call of the applier within the operation timeout.
+    pub(super) fn call<T, F>(
         &self,
         operation: &'static str,
         call: impl FnOnce(Arc<Client>) -> F + Send,
-    ) -> Result<T, StoreError>
+    ) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
-        match self.link()? {
-            Link::Engine(client) => self.within(operation, call(client)).await,
-            Link::Server(session) => {
-                session.call(operation, self.options.operation_timeout, call).await
-            }
-        }
+        self.call_of(Caller::Applier, operation, call)
     }
 
-    /// The same for a reader.
-    pub(super) async fn read<T, F>(
+    /// Makes one call within the operation timeout.
+    pub(super) async fn call_of<T, F>(
         &self,
+        caller: Caller,
         operation: &'static str,
         call: impl FnOnce(Arc<Client>) -> F + Send,
     ) -> Result<T, StoreError>
@@ -157,7 +151,7 @@ impl SurrealStore {
         match self.link()? {
             Link::Engine(client) => self.within(operation, call(client)).await,
             Link::Server(session) => {
-                session.read(operation, self.options.operation_timeout, call).await
+                session.call(caller, operation, self.options.operation_timeout, call).await
             }
         }
     }
@@ -264,15 +258,9 @@ impl SurrealStore {
         let version = target.probe.version().await?;
         self.judge(version, life)?;
         let client = dial(&self.options, target).await?;
-        let mut defined = schema::define(&client).await.map_err(|error| classify(&error));
-        for _ in 0..DEFINITIONS {
-            // Another instance that starts defines the same.
-            if !matches!(defined, Err(StoreError::Conflict(_))) {
-                break;
-            }
-            defined = schema::define(&client).await.map_err(|error| classify(&error));
-        }
-        defined?;
+        // Another instance that starts defines the same.
+        let define = || async { schema::define(&client).await.map_err(|error| classify(&error)) };
+        despite_conflicts(define).await?;
         let anchor = Connection::new(client).await?;
         let servers = anchor.servers().await?;
         let session = Session::start(&self.options, target.clone(), anchor).await?;

@@ -10,9 +10,10 @@ use surrealdb::method::Stream;
 use surrealdb::opt::Config;
 use surrealdb::opt::auth::{Database, Namespace, Root};
 use surrealdb::types::{Object, Value};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::target::{Target, untrusted};
+use crate::adapters::surreal::conflict::despite_conflicts;
 use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::{classify, finish};
 use crate::adapters::surreal::options::{AuthLevel, Credentials};
@@ -25,12 +26,6 @@ const WATCHED: &str = "connection";
 /// How many requests may wait within the SDK. Unbounded, an outage would fill
 /// the memory.
 const CAPACITY: usize = 64;
-
-/// How often a watch is registered again after a conflict.
-const REGISTRATIONS: usize = 32;
-
-/// The longest pause before that.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A client, and the watch that ends with its socket.
 pub(in crate::adapters::surreal) struct Connection {
@@ -87,18 +82,11 @@ pub(in crate::adapters::surreal) async fn dial(
 impl Connection {
     /// Starts to watch. The tables must be there.
     pub(in crate::adapters::surreal) async fn new(client: Client) -> Result<Self, StoreError> {
-        let mut registered = 0;
-        let watch = loop {
-            // A watch is written into the definition of the table, so connections
-            // that are made at the same time get into each other's way.
-            match client.select(WATCHED).live().await.map_err(|error| classify(&error)) {
-                Err(StoreError::Conflict(_)) if registered < REGISTRATIONS => {
-                    registered += 1;
-                    sleep(LONGEST_PAUSE.mul_f32(fastrand::f32())).await;
-                }
-                watch => break watch?,
-            }
-        };
+        // A watch is written into the definition of the table, so connections that
+        // are made at the same time get into each other's way.
+        let register =
+            || async { client.select(WATCHED).live().await.map_err(|error| classify(&error)) };
+        let watch = despite_conflicts(register).await?;
         let (client, watch, now) = (Arc::new(client), Mutex::new(watch), Instant::now());
         Ok(Self { client, watch, is_broken: false, is_checked: false, made: now, used: now })
     }

@@ -142,13 +142,9 @@ async fn everything(store: &SurrealStore) -> Everything {
     (store.checkpoint(log()).await.unwrap(), markers, notes)
 }
 
-#[rstest]
-#[case::silent_and_another(Outage::Silent, false)]
-#[case::silent_and_the_same(Outage::Silent, true)]
-#[case::killed_and_another(Outage::Killed, false)]
-#[case::killed_and_the_same(Outage::Killed, true)]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_late_commit_changes_nothing(#[case] outage: Outage, #[case] is_repeated: bool) {
+/// A commit after another one that was given up in an outage, which is over for
+/// everybody but it.
+async fn late_commit(outage: Outage) -> (Away, Batch, JoinHandle<Result<Committed, StoreError>>) {
     let mut away = Away::new(outage).await;
     let first = batch(None, &note("known", 1, 1));
     away.store().await.commit(&first).await.unwrap();
@@ -158,6 +154,17 @@ async fn a_late_commit_changes_nothing(#[case] outage: Outage, #[case] is_repeat
     let variables = commit::inserting(&late).unwrap();
     let ghost = given_up(commit::run(Arc::clone(&client), variables)).await;
     away.end_elsewhere().await;
+    (away, late, ghost)
+}
+
+#[rstest]
+#[case::silent_and_another(Outage::Silent, false)]
+#[case::silent_and_the_same(Outage::Silent, true)]
+#[case::killed_and_another(Outage::Killed, false)]
+#[case::killed_and_the_same(Outage::Killed, true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_commit_changes_nothing(#[case] outage: Outage, #[case] is_repeated: bool) {
+    let (away, late, ghost) = late_commit(outage).await;
     let store = away.store().await;
     let next = if is_repeated { late } else { batch(late.expected, &note("other", 1, 3)) };
     store.commit(&next).await.unwrap();
@@ -175,15 +182,7 @@ async fn a_late_commit_changes_nothing(#[case] outage: Outage, #[case] is_repeat
 #[case(Outage::Killed)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_late_commit_counts_where_nothing_came_first(#[case] outage: Outage) {
-    let mut away = Away::new(outage).await;
-    let first = batch(None, &note("known", 1, 1));
-    away.store().await.commit(&first).await.unwrap();
-    let client = away.client().await;
-    away.begin(&client).await;
-    let late = batch(Some(first.checkpoint), &note("ghost", 1, 2));
-    let variables = commit::inserting(&late).unwrap();
-    let ghost = given_up(commit::run(Arc::clone(&client), variables)).await;
-    away.end_elsewhere().await;
+    let (away, late, ghost) = late_commit(outage).await;
     away.end();
     let outcome = timeout(Duration::from_secs(60), ghost).await.unwrap().unwrap();
     assert!(matches!(outcome, Ok(Committed::Yes)), "it was executed");

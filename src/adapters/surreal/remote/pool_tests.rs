@@ -7,6 +7,7 @@ use daybook_rig::{Mode, Proxy, Server, Storage};
 use tokio::time::Instant;
 
 use super::fixture::{options, server_options, store, until};
+use super::session::{Caller, Session};
 use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::classify;
 use crate::adapters::surreal::store::Link;
@@ -201,15 +202,21 @@ async fn one_broken_connection_is_replaced_before_anyone_needs_it() {
     store.ping().await.unwrap();
 }
 
+fn session(store: &SurrealStore) -> Arc<Session> {
+    let Link::Server(session) = store.link().unwrap() else { panic!("no server") };
+    session
+}
+
+async fn slow(client: Arc<Client>) -> Result<(), StoreError> {
+    client.query("SLEEP 20s").await.map_err(|error| classify(&error)).map(drop)
+}
+
 /// What is slow is given up, and says nothing of the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_call_costs_no_other() {
     let (_server, _proxy, store) = connected(pool(2, 3)).await;
-    let Link::Server(session) = store.link().unwrap() else { panic!("no server") };
-    let sleep = |client: Arc<Client>| async move {
-        client.query("SLEEP 20s").await.map_err(|error| classify(&error)).map(drop)
-    };
-    let slow = session.call("slow", Duration::from_millis(200), sleep).await;
+    let after = Duration::from_millis(200);
+    let slow = session(&store).call(Caller::Applier, "slow", after, slow).await;
     assert!(matches!(slow, Err(StoreError::Timeout { operation: "slow", .. })), "{slow:?}");
     store.checkpoint(log()).await.unwrap();
     store.ping().await.unwrap();
@@ -219,13 +226,9 @@ async fn a_slow_call_costs_no_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_readers_leave_a_connection_to_the_applier() {
     let (_server, _proxy, store) = connected(pool(1, 3)).await;
-    let Link::Server(session) = store.link().unwrap() else { panic!("no server") };
-    let sleep = |client: Arc<Client>| async move {
-        client.query("SLEEP 20s").await.map_err(|error| classify(&error)).map(drop)
-    };
     let readers = (0..5).map(|_| {
-        let session = Arc::clone(&session);
-        tokio::spawn(async move { session.read("slow", Duration::from_secs(30), sleep).await })
+        let (session, after) = (session(&store), Duration::from_secs(30));
+        tokio::spawn(async move { session.call(Caller::Reader, "slow", after, slow).await })
     });
     let readers: Vec<_> = readers.collect();
     until("readers", async || state(&store).active == 2).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::{Pool, PooledConnection, QueueStrategy};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -16,6 +16,16 @@ use super::upkeep::{fill, keep};
 use crate::adapters::surreal::SurrealOptions;
 use crate::adapters::surreal::engine::Client;
 use crate::ports::{PoolState, StoreError};
+
+/// Who makes a call. Readers together leave one connection of the pool to the
+/// applier, so that slow lists do not look as if the database were away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::adapters::surreal) enum Caller {
+    Applier,
+    Reader,
+}
+
+type Lent = PooledConnection<'static, Dialer>;
 
 /// A pool of connections to one start of a server.
 pub(in crate::adapters::surreal) struct Session {
@@ -63,37 +73,12 @@ impl Session {
         Ok(Self { options: options.clone(), anchor, pool, readers, lost, checks })
     }
 
-    /// Makes a call of a reader. Together they leave one connection of the pool to
-    /// the applier, so that slow lists do not look as if the database were away.
-    pub(in crate::adapters::surreal) async fn read<T, F>(
-        &self,
-        operation: &'static str,
-        after: Duration,
-        call: impl FnOnce(Arc<Client>) -> F,
-    ) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let waited = self.options.pool.acquire_timeout;
-        let turn = timeout(waited, Arc::clone(&self.readers).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(StoreError::Busy { after: waited }) };
-        let call = |client| {
-            let call = call(client);
-            async move {
-                let result = call.await;
-                drop(turn);
-                result
-            }
-        };
-        self.call(operation, after, call).await
-    }
-
     /// Makes one call over a connection of its own, within that time. A caller
     /// that gives up leaves the call to its end, so that it neither costs the
     /// connection nor lets more be under way than there are connections.
     pub(in crate::adapters::surreal) async fn call<T, F>(
         &self,
+        caller: Caller,
         operation: &'static str,
         after: Duration,
         call: impl FnOnce(Arc<Client>) -> F,
@@ -106,19 +91,9 @@ impl Session {
         if *lost.borrow() {
             return Err(StoreError::NotConnected);
         }
-        let connection = loop {
-            let mut connection = tokio::select! {
-                connection = self.pool.get_owned() => {
-                    connection.map_err(|error| unavailable(error, &self.options))?
-                }
-                _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
-            };
-            if !connection.was_reset() {
-                break connection;
-            }
-            // It broke while nobody used it. What that says of the server, the
-            // anchor tells before another is made in its place.
-            connection.is_broken = true;
+        let (connection, turn) = tokio::select! {
+            lent = self.lend(caller) => lent?,
+            _ = lost.wait_for(|lost| *lost) => return Err(StoreError::NotConnected),
         };
         let call = call(connection.client());
         let call = async move {
@@ -129,7 +104,37 @@ impl Session {
         let aborted = |_| Err(StoreError::Internal("the call was aborted".to_owned()));
         let (anchor, lost) = (Arc::clone(&self.anchor), Arc::clone(&self.lost));
         let over = over(connection, anchor, lost, self.options.ping_timeout, call);
+        let over = async move {
+            let _turn = turn;
+            over.await
+        };
         tokio::spawn(over).await.unwrap_or_else(aborted)
+    }
+
+    /// A connection that works, as far as is known, and a reader's turn.
+    async fn lend(
+        &self,
+        caller: Caller,
+    ) -> Result<(Lent, Option<OwnedSemaphorePermit>), StoreError> {
+        let after = self.options.pool.acquire_timeout;
+        let lend = async {
+            let turn = match caller {
+                Caller::Applier => None,
+                // It is never closed.
+                Caller::Reader => Arc::clone(&self.readers).acquire_owned().await.ok(),
+            };
+            loop {
+                let lent = self.pool.get_owned().await;
+                let mut lent = lent.map_err(|error| unavailable(error, &self.options))?;
+                if !lent.was_reset() {
+                    return Ok((lent, turn));
+                }
+                // It broke while nobody used it. What that says of the server, the
+                // anchor tells before another is made in its place.
+                lent.is_broken = true;
+            }
+        };
+        timeout(after, lend).await.unwrap_or(Err(StoreError::Busy { after }))
     }
 
     /// Watches something that the server does by itself, until the session is
@@ -180,7 +185,7 @@ fn lose(lost: &watch::Sender<bool>) {
 
 /// Brings a call to its end, and judges what it says of the connection.
 async fn over<T>(
-    mut connection: PooledConnection<'static, Dialer>,
+    mut connection: Lent,
     anchor: Arc<Connection>,
     lost: Arc<watch::Sender<bool>>,
     patience: Duration,
