@@ -1,6 +1,7 @@
 //! A store between the service and its database that fails at any step.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +34,19 @@ pub(crate) struct FaultyStore {
     inner: Arc<MemoryStore>,
     plan: Mutex<VecDeque<Fault>>,
     ghosts: Mutex<Vec<Batch>>,
+    /// How many commits were applied while the indexes were made anew.
+    disturbing: AtomicUsize,
 }
 
 impl FaultyStore {
     /// One without any faults.
     pub(crate) fn new(inner: Arc<MemoryStore>) -> Self {
-        Self { inner, plan: Mutex::default(), ghosts: Mutex::default() }
+        Self {
+            inner,
+            plan: Mutex::default(),
+            ghosts: Mutex::default(),
+            disturbing: AtomicUsize::new(0),
+        }
     }
 
     /// What becomes of the next calls, in place of what was planned before.
@@ -56,6 +64,12 @@ impl FaultyStore {
             applied += usize::from(connection.commit(&batch).await.is_ok());
         }
         applied
+    }
+
+    /// How many commits were applied while the indexes were made anew, which
+    /// leaves some of them wrong on a real server.
+    pub(crate) fn disturbing(&self) -> usize {
+        self.disturbing.load(Ordering::Relaxed)
     }
 
     async fn call<T>(
@@ -161,6 +175,8 @@ impl NoteStore for FaultyStore {
     }
 
     async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError> {
+        // It takes so long that whatever is on its way arrives.
+        self.disturbing.fetch_add(self.release_ghosts().await, Ordering::Relaxed);
         self.call("rebuild", self.inner.rebuild_indexes()).await
     }
 

@@ -28,7 +28,7 @@ use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::parking::{Narrowing, Refused};
 use crate::domain::{Entry, Sequence};
-use crate::ports::{Checkpoint, Marker, Measurement, Rebuilt};
+use crate::ports::{Batch, Checkpoint, Marker, Measurement, Rebuilt};
 
 /// How many markers are asked for at once.
 const MARKERS_PER_READ: usize = 4096;
@@ -53,6 +53,7 @@ pub(super) async fn heal(
             Some(_) => tracing::warn!("the database has lost commands"),
             None => tracing::info!("the database may have lost a part of its indexes"),
         }
+        checkpoint = fence(desk, checkpoint).await?;
         rebuilt_at = match desk.ports.store.rebuild_indexes().await? {
             Rebuilt::Durable => Sequence::ZERO,
             Rebuilt::Volatile => checkpoint.applied,
@@ -69,6 +70,16 @@ pub(super) async fn heal(
     }
     tracing::info!(healed_batches = gaps, "the database has everything it had acknowledged");
     Ok((checkpoint, rebuilt_at))
+}
+
+/// Moves the checkpoint on, so that no commit that is still on its way takes
+/// effect while the indexes are made.
+async fn fence(desk: &Desk, checkpoint: Checkpoint) -> Result<Checkpoint, Failure> {
+    let fenced = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+    let nothing = Marker { first: checkpoint.applied, last: checkpoint.applied };
+    let batch = Batch::new(desk.ports.log.id(), Some(checkpoint), fenced, nothing);
+    desk.commit(&Batch { marker: None, ..batch }).await?;
+    Ok(fenced)
 }
 
 /// The first stretch from `from` to `upto` that no marker covers.

@@ -119,7 +119,11 @@ async fn run(
                 let at_risk = |index: usize| match losses {
                     Losses::Any | Losses::AnyAndIndexes => true,
                     Losses::SinceRebuild => index >= durable,
-                    Losses::InWindow => batches[index].marker.unwrap().first.get() + 5 > newest,
+                    Losses::InWindow => {
+                        let Batch { checkpoint, marker, .. } = &batches[index];
+                        let first = marker.map_or(checkpoint.applied, |marker| marker.first);
+                        first.get() + 5 > newest
+                    }
                 };
                 let is_lost = |index: usize| {
                     let age = batches.len() - 1 - index;

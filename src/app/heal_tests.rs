@@ -1,5 +1,6 @@
 //! Healing, case by case.
 
+use super::faulty_store::Fault;
 use super::fixture::*;
 use super::*;
 use crate::domain::*;
@@ -142,6 +143,23 @@ async fn a_list_shows_every_note_once_after_a_loss() {
     healed(vec![create("a"), patch("a", "two"), create("b")], &[1]).await.assert_lists().await;
     healed(vec![create("a"), patch("a", "2"), patch("a", "3")], &[2]).await.assert_lists().await;
     healed(vec![create("a"), patch("a", "two"), delete("a")], &[2]).await.assert_lists().await;
+}
+
+/// Found by the loop of outages: notes that were written while a server made an
+/// index anew were listed twice.
+#[tokio::test]
+async fn no_commit_on_its_way_is_applied_while_indexes_are_made_anew() {
+    let mut fixture = healed(vec![create("a"), create("b")], &[]).await;
+    fixture.append(patch("b", "two"), Precondition::None).await;
+    // The calls of one step: of the notes, and the commit.
+    fixture.faults.plan([Fault::None, Fault::Ghost]);
+    fixture.applier.apply_next().await.unwrap();
+    fixture.store.crash(|index| index != 0);
+    let mut fixture = fixture.restarted_among_faults();
+    fixture.catch_up().await;
+    assert_eq!(fixture.store.rebuilds(), 1);
+    assert_eq!(fixture.faults.disturbing(), 0);
+    fixture.assert_exactly_once().await;
 }
 
 /// Crashes, which undoes what made the indexes anew and loses nothing else, and

@@ -102,6 +102,7 @@ async fn run(batch: usize, losing: bool, schedule: Vec<Action>) {
     fixture.catch_up_despite(3).await;
     // Too late: everything they hold is there already, or superseded.
     assert_eq!(fixture.faults.release_ghosts().await, 0, "a ghost took effect");
+    assert_eq!(fixture.faults.disturbing(), 0, "a ghost met the indexes while they were made");
     let folded = fixture.folded().await;
     assert_eq!(fixture.notes().await, folded.notes);
     if !losing {

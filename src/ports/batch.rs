@@ -20,8 +20,8 @@ pub enum Continuity {
 pub enum Rebuilt {
     /// No crash undoes it or loses anything that was committed before it.
     Durable,
-    /// Lists are right, but the database goes on building, and a crash may take
-    /// parts of that without a trace.
+    /// Lists are right, but a crash may take parts of the indexes without a
+    /// trace.
     Volatile,
 }
 

@@ -137,8 +137,9 @@ pub trait NoteStore: Send + Sync + 'static {
     /// A lost batch takes its index entries with it, and brings back those that
     /// it had removed, while the notes may be as a later batch left them. Until
     /// this is done, lists may miss notes or show them twice. It may take as
-    /// long as reading every note, and may be repeated. After `Ok` lists are
-    /// right; what a crash can do to that is in the answer.
+    /// long as reading every note, and may be repeated. Nothing may be committed
+    /// meanwhile: notes that change may be listed twice from then on. After `Ok`
+    /// lists are right; what a crash can do to that is in the answer.
     ///
     /// # Errors
     /// As for [`get`](Self::get).

@@ -10,8 +10,9 @@ use super::commit::Committed;
 use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::folder::Folder;
+use super::rebuild::Begun;
 use super::remote::connection::PATIENCE;
-use super::remote::session::{Caller, Session};
+use super::remote::session::Caller;
 use super::store::{Link, SurrealStore, version};
 use super::{commit, list, read, rebuild};
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence};
@@ -154,37 +155,39 @@ impl NoteStore for SurrealStore {
     }
 
     /// Ends within
-    /// [`SurrealOptions::rebuild_timeout`](super::SurrealOptions::rebuild_timeout),
-    /// on a server as soon as it has begun. At the end the engine of a folder is
-    /// started again, during which other calls find no connection: the batches of
-    /// a build are written like any others, and one of them that a crash takes
-    /// would be missed by nobody.
+    /// [`SurrealOptions::rebuild_timeout`](super::SurrealOptions::rebuild_timeout).
+    /// At the end the engine of a folder is started again, during which other
+    /// calls find no connection: the batches of a build are written like any
+    /// others, and one of them that a crash takes would be missed by nobody. No
+    /// word brings a server to do that.
     async fn rebuild_indexes(&self) -> Result<Rebuilt, StoreError> {
         let (started, after) = (Instant::now(), self.options.rebuild_timeout);
         tracing::info!("building the indexes of the database anew");
-        let client = match self.link()? {
-            Link::Engine(client) => client,
+        let rebuilt = match self.link()? {
             Link::Server(session) => {
-                let begin = |client| async move { rebuild::begin(&client).await };
-                session
-                    .call(Caller::Applier, "rebuild", self.options.operation_timeout, begin)
-                    .await?;
-                tokio::spawn(follow_build(session, started));
-                return Ok(Rebuilt::Volatile);
+                let begun = Arc::clone(&self.begun);
+                let build = |client| async move { rebuild::indexes(&client, &begun).await };
+                session.call(Caller::Applier, "rebuild", after, build).await?;
+                Rebuilt::Volatile
+            }
+            Link::Engine(client) => {
+                let rebuilt = async {
+                    rebuild::indexes(&client, &Begun::default()).await?;
+                    drop(client);
+                    match &self.endpoint {
+                        Endpoint::Folder { path, .. } => {
+                            self.flush(&Folder::new(path.clone())).await
+                        }
+                        Endpoint::Memory | Endpoint::Server { .. } => Ok(()),
+                    }
+                };
+                let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
+                timeout(after, rebuilt).await.unwrap_or(timed_out)?;
+                Rebuilt::Durable
             }
         };
-        let rebuilt = async {
-            rebuild::indexes(&client).await?;
-            drop(client);
-            match &self.endpoint {
-                Endpoint::Folder { path, .. } => self.flush(&Folder::new(path.clone())).await,
-                Endpoint::Memory | Endpoint::Server { .. } => Ok(()),
-            }
-        };
-        let timed_out = Err(StoreError::Timeout { operation: "rebuild", after });
-        timeout(after, rebuilt).await.unwrap_or(timed_out)?;
         tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
-        Ok(Rebuilt::Durable)
+        Ok(rebuilt)
     }
 
     /// Ends within 120 s: [`engine::SHUTDOWN_BOUND`] for a call to connect that
@@ -205,23 +208,6 @@ impl NoteStore for SurrealStore {
             (Endpoint::Folder { .. }, None) | (Endpoint::Memory | Endpoint::Server { .. }, _) => {
                 Ok(())
             }
-        }
-    }
-}
-
-/// Tells when a server has built its indexes, which slows it down and lists more.
-async fn follow_build(session: Arc<Session>, started: Instant) {
-    let built = session.follow(|client| async move { rebuild::all_completed(&client).await });
-    match built.await {
-        Ok(()) => {
-            tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
-        }
-        // The server goes on by itself, or the next comparison has it begin again.
-        Err(error) if !error.is_an_answer() => {
-            tracing::debug!(code = error.code(), "the build of the indexes is out of sight");
-        }
-        Err(error) => {
-            tracing::warn!(code = error.code(), %error, "lists are slow: an index is not built");
         }
     }
 }

@@ -78,7 +78,7 @@ async fn keys(store: &SurrealStore, key: SortKey, filtered: bool, limit: usize) 
     }
 }
 
-pub(super) async fn assert_lists(store: &SurrealStore, created: &[&str], updated: &[&str]) {
+async fn assert_lists(store: &SurrealStore, created: &[&str], updated: &[&str]) {
     for filtered in [false, true] {
         assert_eq!(keys(store, SortKey::CreatedAt, filtered, 2).await, created);
         assert_eq!(keys(store, SortKey::UpdatedAt, filtered, 2).await, updated);

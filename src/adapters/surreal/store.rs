@@ -14,6 +14,7 @@ use super::endpoint::Endpoint;
 use super::engine::{self, Client};
 use super::error::{classify, is_no_version};
 use super::folder::Folder;
+use super::rebuild::Begun;
 use super::remote::connection::{Connection, dial};
 use super::remote::session::{Caller, Session};
 use super::remote::target::{self, Target};
@@ -35,6 +36,8 @@ pub struct SurrealStore {
     /// Whether the engine reported a failure of its own since it was started:
     /// then its end proves nothing.
     failed: AtomicBool,
+    /// Of the build of the indexes on the server that was last connected to.
+    pub(super) begun: Arc<Begun>,
     /// Held while connecting or closing.
     pub(super) life: Mutex<Life>,
 }
@@ -91,7 +94,8 @@ impl SurrealStore {
             warned: None,
         };
         let (link, failed) = (RwLock::new(None), AtomicBool::new(false));
-        Ok(Self { options, endpoint, target, link, failed, life: Mutex::new(life) })
+        let begun = Arc::default();
+        Ok(Self { options, endpoint, target, link, failed, begun, life: Mutex::new(life) })
     }
 
     pub(super) fn link(&self) -> Result<Link, StoreError> {
@@ -270,6 +274,9 @@ impl SurrealStore {
             (Some(before), Some(now)) => now.is_subset(before),
             _ => false,
         };
+        if !is_same {
+            self.begun.store(0, Ordering::Release);
+        }
         life.servers = servers;
         self.replace(Some(Link::Server(Arc::new(session))));
         Ok(if is_same { Continuity::Intact } else { Continuity::Suspect })

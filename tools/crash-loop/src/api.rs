@@ -213,9 +213,10 @@ impl Api {
     ///
     /// # Errors
     /// When it is refused, or makes no sense.
-    pub async fn list(&self) -> Result<Vec<Listed>> {
+    pub async fn list(&self, sort: &str) -> Result<Vec<Listed>> {
         let mut notes = Vec::new();
-        let mut url = format!("{}/v1/notes?limit=200", self.base);
+        let first = format!("{}/v1/notes?limit=200&sort={sort}", self.base);
+        let mut url = first.clone();
         loop {
             let response = self.client.get(&url).send().await?;
             let status = response.status();
@@ -228,7 +229,7 @@ impl Api {
                 notes.push(Listed { id: note.id, title: note.title, seen });
             }
             let Some(cursor) = page.next_cursor else { return Ok(notes) };
-            url = format!("{}/v1/notes?limit=200&cursor={cursor}", self.base);
+            url = format!("{first}&cursor={cursor}");
         }
     }
 }

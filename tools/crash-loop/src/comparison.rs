@@ -11,6 +11,9 @@ use crate::history::Breach;
 use crate::ledger::{Tally, compare};
 use crate::writer::{Step, Writer};
 
+/// Every order of a list that an index of its own may serve.
+const SORTS: [&str; 4] = ["created_at", "-created_at", "updated_at", "-updated_at"];
+
 const POLL: Duration = Duration::from_millis(10);
 
 /// Waits until the service is healthy and nothing waits for the database, and
@@ -35,7 +38,7 @@ pub async fn drained(daemon: &mut Daemon, api: &Api, limit: Duration) -> Result<
     }
 }
 
-/// Compares every note with what `GET` and the list tell of it, once nobody
+/// Compares every note with what `GET` and the lists tell of it, once nobody
 /// writes any more, and tells how many notes are listed.
 ///
 /// The service is drained and ready before, so it must answer: a read that is
@@ -76,15 +79,20 @@ pub async fn compare_all(
     if !refused.is_empty() {
         println!("after {} such reads {:?}{}", refused.len(), api.health().await?, daemon.told());
     }
-    let list = api.list().await.with_context(|| format!("listing{}", daemon.told()))?;
     let mut accounts: Vec<_> =
         writers.iter().flat_map(|writer| writer.accounts.iter().cloned()).collect();
-    compare(&mut accounts, &list, tally);
+    let mut listed = 0;
+    for sort in SORTS {
+        let list = api.list(sort).await;
+        let list = list.with_context(|| format!("listing by {sort}{}", daemon.told()))?;
+        compare(&mut accounts, &list, tally);
+        listed = list.len();
+    }
     // What the list told of notes without an id holds from now on.
     let mut accounts = accounts.into_iter();
     for writer in writers {
         let count = writer.accounts.len();
         writer.accounts = accounts.by_ref().take(count).collect();
     }
-    Ok(list.len())
+    Ok(listed)
 }

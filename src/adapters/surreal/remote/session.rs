@@ -137,22 +137,6 @@ impl Session {
         timeout(after, lend).await.unwrap_or(Err(StoreError::Busy { after }))
     }
 
-    /// Watches something that the server does by itself, until the session is
-    /// over, and takes no connection away from callers.
-    pub(in crate::adapters::surreal) async fn follow<T, F>(
-        &self,
-        watch: impl FnOnce(Arc<Client>) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut lost = self.lost.subscribe();
-        tokio::select! {
-            watched = watch(self.anchor.client()) => watched,
-            _ = lost.wait_for(|lost| *lost) => Err(reset()),
-        }
-    }
-
     /// A sign of life, also while every connection of the pool is in use.
     pub(in crate::adapters::surreal) async fn ping(&self) -> Result<(), StoreError> {
         if *self.lost.borrow() {
