@@ -99,6 +99,12 @@ start_process() {
     echo "$!" >"$pid_file"
 }
 
+# Whether what was started a moment ago has not ended. The process may not yet be
+# the server's program, which `process_id` looks for.
+was_started() {
+    if [[ $by == docker ]]; then container_runs; else kill -0 "$(cat "$pid_file")" 2>/dev/null; fi
+}
+
 # Ends what runs here, and says what that was.
 stop() {
     local pid
@@ -148,7 +154,7 @@ up() {
             tell
             return
         fi
-        container_runs || process_id >/dev/null || break
+        was_started || break
         sleep 0.1
     done
     { [[ $by == docker ]] && docker logs --tail 20 "$container" || tail -n 20 "$log"; } >&2 2>&1
