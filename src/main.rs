@@ -55,6 +55,12 @@ fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
 
 fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
     let (posted, json) = match post {
+        PostCommand::Adopt { apply, applied_through, json } => {
+            let adoption = runtime::run(wiring::adopt(settings.clone(), applied_through, apply))??;
+            adoption.print(json, &mut io::stdout().lock())?;
+            let settled = adoption.is_settled();
+            return Ok(if settled { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) });
+        }
         PostCommand::Replay { from, dry_run, rate, json } => {
             (runtime::run(wiring::replay(settings.clone(), from, dry_run, rate))??, json)
         }

@@ -10,8 +10,8 @@ use crate::domain::{LogId, Position, Sequence};
 use crate::ports::{Checkpoint, Continuity, LogError, ReadLimit, StoreError};
 
 /// What to do about a [`Mismatch`].
-const ADOPT: &str = "`daybook log adopt` continues under a new log id, from a later version on; \
-                     until then put the copies back that belong together, see docs/troubles.md";
+const ADOPT: &str = "Put the copies back that belong together, or stop the service and let \
+                     `daybook log adopt` show both ends and go on under a new log id";
 
 /// Where the applier stands.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@
 //! background task: the only writer of the database and the only judge of
 //! commands. They share what is pending and how the database is, nothing else.
 
+mod adopt;
 mod applier;
 mod attach;
 mod availability;
@@ -29,6 +30,7 @@ mod step;
 mod submit;
 mod unpark;
 
+pub use adopt::{AdoptError, Carried, Ends, Succession};
 pub use applier::Applier;
 pub use attach::Mismatch;
 pub use bounded_log::BoundedLog;
@@ -41,6 +43,8 @@ pub use outcome::{
 pub use replay::{Backlog, Replay, ReplayError};
 pub use step::{ApplierError, Step};
 
+#[cfg(test)]
+mod adopt_tests;
 #[cfg(test)]
 mod applier_tests;
 #[cfg(test)]

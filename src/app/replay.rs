@@ -15,8 +15,8 @@ use crate::ports::{Continuity, NoteQuery, Sort, SortKey, StoreError};
 /// Posts the log of its ports to their database as the service would: exactly
 /// once, in order, from the checkpoint on, healing and parking on the way.
 pub struct Replay {
-    desk: Arc<Desk>,
-    applier: Applier,
+    pub(super) desk: Arc<Desk>,
+    pub(super) applier: Applier,
 }
 
 /// How far a database is behind a log.

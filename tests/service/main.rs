@@ -10,6 +10,8 @@
 )]
 
 #[cfg(feature = "surreal")]
+mod adopting;
+#[cfg(feature = "surreal")]
 mod containers;
 #[cfg(feature = "surreal")]
 mod foreign_lines;

@@ -5,6 +5,7 @@
 //! table of settings. Exit codes are part of the interface:
 //! [`EXIT_FAILURE`] and [`EXIT_USAGE`].
 
+mod adopt;
 mod args;
 mod flags;
 mod log;
@@ -17,6 +18,7 @@ mod log_report;
 mod post;
 mod progress;
 
+pub use adopt::{Adopted, Adoption};
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use flags::SettingFlags;
 pub use log::LogCommand;

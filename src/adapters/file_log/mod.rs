@@ -83,6 +83,10 @@
 //! converted segment `durable` is the sequence before that of its frame, since
 //! all of it was synced before it had its name.
 //!
+//! `daybook log adopt` writes a log with a new id in the same way and puts it in
+//! the place of the old one, whose folder becomes `log.before-<time>`; see
+//! `successor`.
+//!
 //! # Sync policies
 //!
 //! What an acknowledged command survives:
@@ -110,8 +114,8 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `copy` writes a surveyed log anew. All of them touch files
-//! through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew, and `successor` one that
+//! takes its place. All of them touch files through [`disk`] only.
 
 mod codec;
 pub(crate) mod copy;
@@ -132,6 +136,7 @@ mod reader;
 mod recovery;
 mod segment;
 mod shared;
+pub(crate) mod successor;
 pub(crate) mod survey;
 mod window;
 mod writer;
@@ -165,3 +170,5 @@ mod model_tests;
 mod proof_tests;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod successor_tests;
