@@ -24,6 +24,7 @@ mod parking;
 mod pending;
 mod probe;
 mod reading;
+mod release;
 mod replay;
 mod setback;
 mod step;
@@ -40,6 +41,7 @@ pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{
     CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
 };
+pub use release::{Release, ReleaseError};
 pub use replay::{Backlog, Replay, ReplayError};
 pub use step::{ApplierError, Step};
 
@@ -67,6 +69,8 @@ mod overlay_tests;
 mod parking_tests;
 #[cfg(test)]
 mod reading_tests;
+#[cfg(test)]
+mod release_tests;
 #[cfg(test)]
 mod replay_tests;
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub enum Rejection {
         /// The version of the note that is there, if there is one.
         current: Option<Version>,
     },
+    /// It could not be applied, and an operator gave it up.
+    #[error("an operator gave the command up")]
+    Discarded,
 }
 
 impl Rejection {
@@ -31,6 +34,7 @@ impl Rejection {
             Self::NotFound => "not-found",
             Self::AlreadyExists { .. } => "already-exists",
             Self::PreconditionFailed { .. } => "precondition-failed",
+            Self::Discarded => "discarded",
         }
     }
 
@@ -38,7 +42,7 @@ impl Rejection {
     #[must_use]
     pub fn current(&self) -> Option<Version> {
         match self {
-            Self::NotFound => None,
+            Self::NotFound | Self::Discarded => None,
             Self::AlreadyExists { current } => Some(*current),
             Self::PreconditionFailed { current } => *current,
         }
@@ -51,6 +55,7 @@ impl Rejection {
         match (code, current) {
             ("not-found", None) => Some(Self::NotFound),
             ("already-exists", Some(current)) => Some(Self::AlreadyExists { current }),
+            ("discarded", None) => Some(Self::Discarded),
             ("precondition-failed", current) => Some(Self::PreconditionFailed { current }),
             _ => None,
         }
