@@ -12,6 +12,7 @@
 mod adopt;
 mod database;
 mod offline;
+mod parked;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use tracing::{info, warn};
 pub use self::adopt::adopt;
 use self::database::{database_name, make_store};
 pub use self::offline::{rebuild, replay};
+pub use self::parked::{list_parked, release};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::successor::settle;
 use crate::adapters::file_log::{
@@ -32,10 +34,12 @@ use crate::adapters::file_log::{
 };
 use crate::adapters::http;
 use crate::adapters::no_metrics::NoMetrics;
+use crate::adapters::service_client::ServiceClientError;
 use crate::adapters::settings::{LogFormat, LogSync, Settings};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
 use crate::app::{
-    AdoptError, Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReplayError,
+    AdoptError, Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReleaseError,
+    ReplayError,
 };
 use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
 
@@ -80,6 +84,12 @@ pub enum ServiceError {
     /// The log was not posted to its end.
     #[error("{0}")]
     Replay(#[from] ReplayError),
+    /// A command cannot be attempted again or given up.
+    #[error("{0}")]
+    Release(#[from] ReleaseError),
+    /// A running service gave no answer, or said no.
+    #[error("{0}")]
+    Client(#[from] ServiceClientError),
     /// No log can take the place of the old one.
     #[error("{0}")]
     Adopt(#[from] AdoptError),

@@ -25,6 +25,8 @@ mod losses;
 #[cfg(feature = "surreal")]
 mod outages;
 #[cfg(feature = "surreal")]
+mod parked;
+#[cfg(feature = "surreal")]
 mod posting;
 mod program;
 mod readme;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{LogCommand, PostCommand, SettingFlags};
+use super::{LogCommand, ParkedCommand, PostCommand, SettingFlags};
 use crate::adapters::telemetry::LogStyle;
 
 /// The exit code of a service that could not start or did not end well, and of
@@ -23,6 +23,9 @@ Exit codes:
 
 Every setting can also be given in the environment (--data-dir as DATA_DIR) or in the file
 that --config names (data_dir). Flags win over the environment, the environment over the file.";
+
+const HEALTH_EXIT_CODES: &str = "\
+Exit codes: 0 it is healthy or degraded, 1 it is starting or unhealthy, 2 nobody answers.";
 
 /// A notes service that never loses a write.
 ///
@@ -70,6 +73,22 @@ pub enum Command {
     /// Look at the command log, or post it to a database.
     #[command(subcommand, after_help = EXIT_CODES)]
     Log(LogSubcommand),
+
+    /// See to the commands that the database refuses, while a service runs or not.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Parked(ParkedCommand),
+
+    /// Ask a running service how it is.
+    ///
+    /// It is asked at BIND_ADDRESS.
+    ///
+    /// Example: daybook health || systemctl restart daybook
+    #[command(after_help = HEALTH_EXIT_CODES)]
+    Health {
+        /// Print what GET /health answers.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What the program can do with the command log.

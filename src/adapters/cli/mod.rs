@@ -15,6 +15,7 @@ mod log_outcome;
 mod log_owner;
 mod log_record;
 mod log_report;
+mod parked;
 mod post;
 mod progress;
 
@@ -23,6 +24,7 @@ pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_outcome::{Finding, LogCommandError};
+pub use parked::{CommandName, ParkedCommand, print_one, print_parked, print_released};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
 
