@@ -9,7 +9,8 @@ use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
     Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, LogSubcommand,
-    ParkedCommand, PostCommand, SettingFlags, print_one, print_parked, print_released,
+    ParkedCommand, PostCommand, SettingFlags, print_checks, print_one, print_parked,
+    print_released,
 };
 use daybook::adapters::service_client::ServiceClient;
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
@@ -45,6 +46,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Log(LogSubcommand::Look(log))) => look(&log, &sources.data_dir()?),
         Some(Command::Log(LogSubcommand::Post(post))) => posting(post, &Settings::read(&sources)?),
         Some(Command::Parked(parked)) => see_to(parked, &Settings::read(&sources)?),
+        Some(Command::Doctor { json }) => doctor(json, Settings::read(&sources)?),
         Some(Command::Health { json }) => health(json, &Settings::read(&sources)?),
         Some(Command::Serve(_)) | None => serve(Settings::read(&sources)?),
     }
@@ -96,6 +98,12 @@ fn see_to(parked: ParkedCommand, settings: &Settings) -> Result<ExitCode> {
     let state = runtime::run(wiring::release(settings.clone(), command, how))??;
     let is_released = print_released(&state, json, &mut out)?;
     Ok(if is_released { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+}
+
+fn doctor(json: bool, settings: Settings) -> Result<ExitCode> {
+    let checks = runtime::run(wiring::doctor(settings))?;
+    let is_well = print_checks(&checks, json, &mut io::stdout().lock())?;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
 
 fn health(json: bool, settings: &Settings) -> Result<ExitCode> {

@@ -11,6 +11,7 @@
 
 mod adopt;
 mod database;
+mod doctor;
 mod offline;
 mod parked;
 
@@ -25,6 +26,7 @@ use tracing::{info, warn};
 
 pub use self::adopt::adopt;
 use self::database::{database_name, make_store};
+pub use self::doctor::doctor;
 pub use self::offline::{rebuild, replay};
 pub use self::parked::{list_parked, release};
 use crate::adapters::file_log::disk::{Disk, OsDisk};

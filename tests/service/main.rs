@@ -14,6 +14,8 @@ mod adopting;
 #[cfg(feature = "surreal")]
 mod containers;
 #[cfg(feature = "surreal")]
+mod doctor;
+#[cfg(feature = "surreal")]
 mod foreign_lines;
 #[cfg(feature = "surreal")]
 mod formats;

@@ -24,6 +24,10 @@ Exit codes:
 Every setting can also be given in the environment (--data-dir as DATA_DIR) or in the file
 that --config names (data_dir). Flags win over the environment, the environment over the file.";
 
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes: 0 nothing is in the way of the service, 1 something is, 2 the arguments or settings \
+cannot be used.";
+
 const HEALTH_EXIT_CODES: &str = "\
 Exit codes: 0 it is healthy or degraded, 1 it is starting or unhealthy, 2 nobody answers.";
 
@@ -77,6 +81,20 @@ pub enum Command {
     /// See to the commands that the database refuses, while a service runs or not.
     #[command(subcommand, after_help = EXIT_CODES)]
     Parked(ParkedCommand),
+
+    /// Look at everything that the service needs.
+    ///
+    /// The settings, the data folder and its disk, how long a sync takes there and whether that
+    /// is too fast to be true, who has the log open, the database and its version. It connects
+    /// to the database as the service does, which defines its tables where they are not there.
+    ///
+    /// Example: daybook doctor && daybook
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 
     /// Ask a running service how it is.
     ///

@@ -7,6 +7,7 @@
 
 mod adopt;
 mod args;
+mod doctor;
 mod flags;
 mod log;
 mod log_compare;
@@ -21,6 +22,7 @@ mod progress;
 
 pub use adopt::{Adopted, Adoption};
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
+pub use doctor::{Check, Health, print_checks};
 pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_outcome::{Finding, LogCommandError};

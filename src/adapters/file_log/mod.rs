@@ -138,6 +138,7 @@ mod segment;
 mod shared;
 pub(crate) mod successor;
 pub(crate) mod survey;
+mod sync_cost;
 mod window;
 mod writer;
 
@@ -147,6 +148,7 @@ pub use fault::{Damage, Fault, FrameDamage, ReadFault};
 pub use frame::{HeaderDamage, MAX_PAYLOAD_BYTES};
 pub use log::FileLog;
 pub use options::{FileLogOptions, SyncPolicy};
+pub use sync_cost::SyncCost;
 
 /// The folder of the log in the data folder.
 pub const LOG_FOLDER: &str = "log";
