@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::outages::until;
 use crate::program::{Service, daybook, json_of, run};
 
-fn copy(from: &Path, to: &Path) {
+/// Copies the files of a folder.
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for file in fs::read_dir(from).unwrap() {
         let file = file.unwrap();

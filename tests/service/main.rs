@@ -25,6 +25,8 @@ mod log_command;
 #[cfg(feature = "surreal")]
 mod losses;
 #[cfg(feature = "surreal")]
+mod operating;
+#[cfg(feature = "surreal")]
 mod outages;
 #[cfg(feature = "surreal")]
 mod parked;

@@ -10,7 +10,7 @@ use crate::outages::{against, post, until};
 use crate::program::{Service, json_of, run};
 
 /// Lets the server refuse notes of that title, and no others.
-async fn refuse(server: &Server, title: &str) {
+pub(crate) async fn refuse(server: &Server, title: &str) {
     let rule =
         format!("DEFINE FIELD OVERWRITE title ON notes TYPE string ASSERT $value != '{title}'");
     let request = Client::new().post(format!("http://{}/sql", server.address()));
