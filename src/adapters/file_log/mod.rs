@@ -2,7 +2,8 @@
 //! [`CommandLog`](crate::ports::CommandLog).
 //!
 //! This page is the specification of what is on disk. Tests lock the bytes
-//! (`frame`, `envelope_tests`) and read golden segments (`tests/fixtures/log`).
+//! (`frame`, `envelope_tests`) and read golden segments and logs, damaged ones too
+//! (`tests/fixtures/log`, `corpus_tests`).
 //!
 //! # Files
 //!
@@ -160,6 +161,8 @@ pub(crate) const LOCK_FILE: &str = "lock";
 mod contract_tests;
 #[cfg(test)]
 mod copy_tests;
+#[cfg(test)]
+mod corpus_tests;
 #[cfg(test)]
 mod envelope_tests;
 #[cfg(test)]
