@@ -126,6 +126,8 @@ mod envelope;
 mod failure;
 mod fault;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod index;
 mod log;
 mod mend;

@@ -4,11 +4,11 @@
 //! by a disk that fails and forgets (`SimDisk`).
 
 mod os;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sim;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sim_inode;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod sim_names;
 #[cfg(test)]
 mod sim_tests;
@@ -18,8 +18,10 @@ use std::io;
 use std::path::Path;
 
 pub use os::OsDisk;
+#[cfg(any(test, fuzzing))]
+pub(crate) use sim::SimDisk;
 #[cfg(test)]
-pub(crate) use sim::{SimDisk, SimOp};
+pub(crate) use sim::SimOp;
 
 /// Files in folders, with the guarantees of POSIX and no others: what was
 /// written may be lost until it was synced, a name in a folder until the folder
