@@ -166,6 +166,8 @@ mod copy_tests;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod crash_matrix_tests;
+#[cfg(test)]
 mod envelope_tests;
 #[cfg(test)]
 mod log_tests;

@@ -12,6 +12,8 @@ mod sim_inode;
 mod sim_names;
 #[cfg(test)]
 mod sim_tests;
+#[cfg(test)]
+mod step;
 
 use std::fmt;
 use std::io;
@@ -22,6 +24,8 @@ pub use os::OsDisk;
 pub(crate) use sim::SimDisk;
 #[cfg(test)]
 pub(crate) use sim::SimOp;
+#[cfg(test)]
+pub(crate) use step::{Harm, StepDisk};
 
 /// Files in folders, with the guarantees of POSIX and no others: what was
 /// written may be lost until it was synced, a name in a folder until the folder
