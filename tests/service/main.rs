@@ -36,6 +36,8 @@ mod program;
 mod readme;
 mod refusals;
 #[cfg(feature = "surreal")]
+mod repairing;
+#[cfg(feature = "surreal")]
 mod server_script;
 #[cfg(feature = "surreal")]
 mod tls;

@@ -13,6 +13,7 @@ use crate::adopting::copy;
 use crate::outages::{against, post, until};
 use crate::parked::refuse;
 use crate::program::{Service, daybook, json_of, run};
+use crate::repairing::flip;
 
 const PAGE: &str = include_str!("../../docs/operating.md");
 
@@ -82,6 +83,14 @@ async fn commands_for_parted_copies() {
     fs::remove_dir_all(data.join("log")).unwrap();
     fs::rename(older, data.join("log")).unwrap();
     run_section("Log and database have parted", folder.path(), &daybook(&data));
+}
+
+#[tokio::test]
+async fn commands_for_a_damaged_log() {
+    let folder = stopped().await;
+    let data = folder.path().join("data");
+    flip(&data.join("log"), 100);
+    run_section("The log is damaged", folder.path(), &daybook(&data));
 }
 
 #[tokio::test]

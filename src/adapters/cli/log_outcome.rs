@@ -33,6 +33,14 @@ pub enum LogCommandError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The log could not be repaired.
+    #[error("the command log in {} could not be repaired: {detail}", dir.display())]
+    Repair {
+        /// The folder of the log.
+        dir: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The folder for a new log is in use.
     #[error(
         "{} is not empty, so no log is written there; `{}` in it would be what is left of an \

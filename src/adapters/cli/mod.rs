@@ -15,6 +15,7 @@ mod log_convert;
 mod log_outcome;
 mod log_owner;
 mod log_record;
+mod log_repair;
 mod log_report;
 mod parked;
 mod post;

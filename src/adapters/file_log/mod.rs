@@ -12,7 +12,8 @@
 //! | `<first sequence, 20 decimal digits>.log` | a segment: a header, then frames |
 //! | `lock` | the process id of the process that has the log open, which holds a lock on this file |
 //! | `<segment>.torn-<offset>`, `…-2`, `…-3` | bytes that were cut from there; kept for people, never read |
-//! | `<segment>.new` | a segment in the making, to take the place of an empty one; means nothing |
+//! | `<segment>.new` | a segment in the making, to take the place of an empty or a damaged one; means nothing |
+//! | `quarantine-<time>-lost-<n>-of-<first>-to-<last>` | a folder with files as they were before a repair; never read |
 //!
 //! # Bytes
 //!
@@ -41,7 +42,9 @@
 //! | 16 | 8 | durable: the last sequence that was synced when this was written |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
 //!
-//! The envelope is one to all formats. JSON is RFC 8259, CBOR RFC 8949 and
+//! The envelope is one to all formats; there are two of it, `V1` of a command and
+//! `LostV1`, which stands in the place of one that `daybook log repair` could not
+//! keep. JSON is RFC 8259, CBOR RFC 8949 and
 //! MessagePack that of its specification, with fields and variants by name, in
 //! maps of definite length. Bincode is version 2 in its standard configuration:
 //! no names, fields in the order of the envelope, variants by their number from
@@ -77,6 +80,9 @@
 //! with a warning; anything else that is wrong is [`OpenError::Corrupt`] with
 //! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
+//!
+//! `daybook log repair` mends what a start refuses, in the steps that `repair`
+//! lists.
 //!
 //! `daybook log convert` writes a log into a folder `log.unfinished` beside the
 //! place of the new one. It gets the name of a log after it was synced and
@@ -137,6 +143,7 @@ mod proof;
 mod queue;
 mod reader;
 mod recovery;
+pub(crate) mod repair;
 mod segment;
 mod shared;
 pub(crate) mod successor;
@@ -179,5 +186,7 @@ mod model_tests;
 mod proof_tests;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod repair_tests;
 #[cfg(test)]
 mod successor_tests;
