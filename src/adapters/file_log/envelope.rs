@@ -17,6 +17,7 @@ use crate::domain::{
 /// A logged command. Its sequence is that of the frame.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and the large one nearly always")]
 pub(super) enum Envelope {
     V1 {
         accepted_at: InstantV1,

@@ -5,10 +5,13 @@
 
 mod os;
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim;
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim_inode;
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim_names;
 #[cfg(test)]
 mod sim_tests;
