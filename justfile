@@ -42,6 +42,14 @@ surrealdb-image:
 bench:
     cargo bench --no-default-features
 
+# Fuzz the decoder and the recovery of the log; needs cargo-fuzz and a nightly toolchain.
+fuzz seconds="600":
+    for target in decode open; do \
+        mkdir -p fuzz/corpus/$target && \
+        cargo +nightly fuzz run $target fuzz/corpus/$target tests/fixtures/fuzz/$target -- \
+            -max_total_time={{seconds}} -max_len=4096 -timeout=20; \
+    done
+
 # Lint and document as CI does: warnings are errors.
 lint:
     cargo fmt --all --check

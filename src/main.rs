@@ -9,13 +9,17 @@ use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
     Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, LogSubcommand,
-    PostCommand, SettingFlags,
+    ParkedCommand, PostCommand, SettingFlags, print_checks, print_one, print_parked,
+    print_released,
 };
+use daybook::adapters::service_client::ServiceClient;
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
 use daybook::adapters::telemetry::{self, TelemetryError};
+use daybook::app::Release;
 use daybook::runtime;
 use daybook::signals::Signals;
 use daybook::wiring::{self, Service};
+use serde_json::Value;
 
 fn main() -> ExitCode {
     // Clap itself prints the help, and usage errors, which end with EXIT_USAGE.
@@ -29,20 +33,22 @@ fn run(cli: Cli) -> Result<ExitCode> {
     let filter = cli.log_level.clone().or_else(|| env::var("RUST_LOG").ok());
     let filter = filter.filter(|filter| !filter.is_empty());
     telemetry::start(cli.log_style(), filter.as_deref())?;
-    let (flags, log) = match cli.command {
+    let (flags, command) = match cli.command {
         Some(Command::Serve(flags)) => (flags, None),
-        Some(Command::Log(log)) => (SettingFlags::default(), Some(log)),
-        None => (SettingFlags::default(), None),
+        command => (SettingFlags::default(), command),
     };
     let mut given = cli.settings.overridden_by(flags);
-    if let Some(LogSubcommand::Post(PostCommand::Rebuild { to, .. })) = &log {
+    if let Some(Command::Log(LogSubcommand::Post(PostCommand::Rebuild { to, .. }))) = &command {
         given.push(("DB_ENDPOINT", to.clone()));
     }
     let sources = Sources::gather(cli.config.as_deref(), env::vars_os(), given)?;
-    match log {
-        Some(LogSubcommand::Look(log)) => look(&log, &sources.data_dir()?),
-        Some(LogSubcommand::Post(post)) => posting(post, &Settings::read(&sources)?),
-        None => serve(Settings::read(&sources)?),
+    match command {
+        Some(Command::Log(LogSubcommand::Look(log))) => look(&log, &sources.data_dir()?),
+        Some(Command::Log(LogSubcommand::Post(post))) => posting(post, &Settings::read(&sources)?),
+        Some(Command::Parked(parked)) => see_to(parked, &Settings::read(&sources)?),
+        Some(Command::Doctor { json }) => doctor(json, Settings::read(&sources)?),
+        Some(Command::Health { json }) => health(json, &Settings::read(&sources)?),
+        Some(Command::Serve(_)) | None => serve(Settings::read(&sources)?),
     }
 }
 
@@ -55,6 +61,12 @@ fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
 
 fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
     let (posted, json) = match post {
+        PostCommand::Adopt { apply, applied_through, json } => {
+            let adoption = runtime::run(wiring::adopt(settings.clone(), applied_through, apply))??;
+            adoption.print(json, &mut io::stdout().lock())?;
+            let settled = adoption.is_settled();
+            return Ok(if settled { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) });
+        }
         PostCommand::Replay { from, dry_run, rate, json } => {
             (runtime::run(wiring::replay(settings.clone(), from, dry_run, rate))??, json)
         }
@@ -64,6 +76,55 @@ fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
     };
     posted.print(json, &mut io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn see_to(parked: ParkedCommand, settings: &Settings) -> Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    let list = || runtime::run(wiring::list_parked(settings.clone()));
+    let (command, how, json) = match parked {
+        ParkedCommand::List { json } => {
+            print_parked(&list()??, json, &mut out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        ParkedCommand::Show { command, json } => {
+            let parked = list()??.into_iter().find(|parked| parked.seq == command.seq().get());
+            let parked = parked.ok_or_else(|| anyhow!("the command is not parked"))?;
+            print_one(&parked, &settings.data_dir, json, &mut out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        ParkedCommand::Retry { command, json } => (command, Release::Retry, json),
+        ParkedCommand::Discard { command, json } => (command, Release::Discard, json),
+    };
+    let state = runtime::run(wiring::release(settings.clone(), command, how))??;
+    let is_released = print_released(&state, json, &mut out)?;
+    Ok(if is_released { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+}
+
+fn doctor(json: bool, settings: Settings) -> Result<ExitCode> {
+    let checks = runtime::run(wiring::doctor(settings))?;
+    let is_well = print_checks(&checks, json, &mut io::stdout().lock())?;
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+}
+
+fn health(json: bool, settings: &Settings) -> Result<ExitCode> {
+    let service = ServiceClient::at(settings.bind_address.as_str())?;
+    let health = match runtime::run(async move { service.health().await })? {
+        Ok(health) => health,
+        Err(error) => {
+            writeln!(io::stderr(), "daybook: {error}")?;
+            return Ok(ExitCode::from(EXIT_USAGE));
+        }
+    };
+    let text = |name: &str| health.get(name).and_then(Value::as_str);
+    let state = text("state").unwrap_or("unknown");
+    let mut out = io::stdout().lock();
+    match text("reason") {
+        _ if json => writeln!(out, "{health}")?,
+        Some(reason) => writeln!(out, "{state}: {reason}")?,
+        None => writeln!(out, "{state}")?,
+    }
+    let is_well = ["healthy", "degraded"].contains(&state);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
 }
 
 fn serve(settings: Settings) -> Result<ExitCode> {

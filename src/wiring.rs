@@ -9,8 +9,11 @@
 //! close the log, close the database. The applier runs until the last answer is
 //! out, because answers wait for it.
 
+mod adopt;
 mod database;
+mod doctor;
 mod offline;
+mod parked;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,17 +24,25 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
+pub use self::adopt::adopt;
 use self::database::{database_name, make_store};
+pub use self::doctor::doctor;
 pub use self::offline::{rebuild, replay};
+pub use self::parked::{list_parked, release};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
+use crate::adapters::file_log::successor::settle;
 use crate::adapters::file_log::{
     FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, SyncPolicy,
 };
 use crate::adapters::http;
 use crate::adapters::no_metrics::NoMetrics;
+use crate::adapters::service_client::ServiceClientError;
 use crate::adapters::settings::{LogFormat, LogSync, Settings};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
-use crate::app::{Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReplayError};
+use crate::app::{
+    AdoptError, Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReleaseError,
+    ReplayError,
+};
 use crate::ports::{CommandLog, Continuity, LogError, NoteStore, StoreError};
 
 /// Why the service could not start, or did not end well. Each message says
@@ -75,6 +86,18 @@ pub enum ServiceError {
     /// The log was not posted to its end.
     #[error("{0}")]
     Replay(#[from] ReplayError),
+    /// A command cannot be attempted again or given up.
+    #[error("{0}")]
+    Release(#[from] ReleaseError),
+    /// A running service gave no answer, or said no.
+    #[error("{0}")]
+    Client(#[from] ServiceClientError),
+    /// No log can take the place of the old one.
+    #[error("{0}")]
+    Adopt(#[from] AdoptError),
+    /// The new log could not be put in the place of the old one.
+    #[error("the new log could not be put in place of the old one: {0}")]
+    Successor(String),
     /// A task panicked. Its message is left out: it may quote a note.
     #[error("the service stopped by a defect of its own")]
     Defect,
@@ -238,7 +261,19 @@ fn app_options(settings: &Settings) -> Options {
 
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
     let data_dir = settings.data_dir.clone();
-    let options = FileLogOptions {
+    let options = log_options(settings);
+    // It reads the whole log.
+    let opening = spawn_blocking(move || {
+        prepare(&data_dir)?;
+        settle(&OsDisk, &data_dir)?;
+        FileLog::open(Arc::new(OsDisk), &data_dir.join(LOG_FOLDER), options)
+            .map_err(ServiceError::Log)
+    });
+    Ok(Arc::new(opening.await??))
+}
+
+fn log_options(settings: &Settings) -> FileLogOptions {
+    FileLogOptions {
         format: match settings.command_log_format {
             LogFormat::Cbor => PayloadFormat::Cbor,
             LogFormat::Json => PayloadFormat::Json,
@@ -252,14 +287,7 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
         },
         segment_bytes: settings.command_log_segment_bytes.get(),
         ..FileLogOptions::default()
-    };
-    // It reads the whole log.
-    let opening = spawn_blocking(move || {
-        prepare(&data_dir)?;
-        FileLog::open(Arc::new(OsDisk), &data_dir.join(LOG_FOLDER), options)
-            .map_err(ServiceError::Log)
-    });
-    Ok(Arc::new(opening.await??))
+    }
 }
 
 /// Makes the data folder where it is not there, and its name durable.

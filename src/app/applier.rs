@@ -15,6 +15,7 @@ use super::index_backlog::index_backlog;
 use super::judge::outcome_name;
 use super::parking::{Narrowing, Refused};
 use super::probe::{self, Return};
+use super::release::carry_out;
 use super::step::{ApplierError, Step};
 use super::submit::waiting;
 use crate::domain::{Entry, Position, Sequence};
@@ -160,6 +161,7 @@ impl Applier {
             None => self.attach().await?,
         };
         self.refresh_floor(&mut cursor).await?;
+        self.carry_out(&mut cursor).await?;
         let mut contention = Contention::default();
         loop {
             let (error, entries) = match self.offer(&cursor).await? {
@@ -232,7 +234,7 @@ impl Applier {
     }
 
     /// Brings log and database together.
-    async fn attach(&mut self) -> Result<Cursor, Failure> {
+    pub(super) async fn attach(&mut self) -> Result<Cursor, Failure> {
         let version = match self.connected.take() {
             Some(version) => version,
             None => self.connect().await?,
@@ -345,6 +347,17 @@ impl Applier {
         Ok(())
     }
 
+    /// Does what operators want done about parked commands.
+    async fn carry_out(&mut self, cursor: &mut Cursor) -> Result<(), Failure> {
+        // A batch in doubt expects the checkpoint as it is.
+        while let (None, Some(checkpoint)) = (&self.in_doubt, cursor.checkpoint) {
+            let Some(order) = self.desk.orders.next() else { break };
+            cursor.checkpoint = Some(carry_out(&self.desk, checkpoint, order).await?);
+            self.cursor = Some(*cursor);
+        }
+        Ok(())
+    }
+
     /// Waits for the next command, or for the probe to find the database gone.
     async fn idle(&mut self, stop: &mut watch::Receiver<bool>) {
         let desk = Arc::clone(&self.desk);
@@ -357,6 +370,7 @@ impl Applier {
                     told(stop).await;
                 }
             }
+            () = desk.orders.placed() => {}
             // A word from before the last reconnect means nothing any more.
             () = desk.lost.notified() => if !desk.availability.is_up() {
                 let gone = StoreError::ConnectionFailed("a probe was not answered".to_owned());

@@ -6,12 +6,12 @@ use std::cmp::Ordering;
 use super::desk::Desk;
 use super::heal::heal;
 use super::unpark::{learn_parked, retry_parked};
-use crate::domain::{LogId, Position, Sequence};
+use crate::domain::{Command, LogId, Position, Sequence};
 use crate::ports::{Checkpoint, Continuity, LogError, ReadLimit, StoreError};
 
 /// What to do about a [`Mismatch`].
-const ADOPT: &str = "`daybook log adopt` continues under a new log id, from a later version on; \
-                     until then put the copies back that belong together, see docs/troubles.md";
+const ADOPT: &str = "Put the copies back that belong together, or stop the service and let \
+                     `daybook log adopt` show both ends and go on under a new log id";
 
 /// Where the applier stands.
 #[derive(Clone, Copy, Debug)]
@@ -123,9 +123,11 @@ pub(super) async fn check_history(
             // checkpoint. Its command there was accepted at another time.
             let limit = ReadLimit { max_commands: 1, max_bytes: 0 };
             let entries = desk.ports.log.read(applied, limit).await?;
-            let same = entries
-                .first()
-                .is_some_and(|entry| entry.submission.accepted_at == checkpoint.accepted_at);
+            // Of a command that the log has lost nothing is known to compare.
+            let same = entries.first().is_some_and(|entry| {
+                entry.submission.command == Command::Lost
+                    || entry.submission.accepted_at == checkpoint.accepted_at
+            });
             if same { Ok(()) } else { Err(Mismatch::OtherHistory { log, applied }.into()) }
         }
     }

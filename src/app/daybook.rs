@@ -6,13 +6,14 @@ use tokio::time::{Instant, timeout_at};
 
 use super::desk::Desk;
 use super::reading::{failed, get, unavailable};
+use super::release::{release, state};
 use super::submit::{submit, waiting};
 use super::{
     Applier, CommandState, DatabaseHealth, Health, Options, Ports, QueueHealth, ReadError,
-    ReadNote, State, SubmitError, Submitted, WriteRequest,
+    ReadNote, Release, ReleaseError, State, SubmitError, Submitted, WriteRequest,
 };
-use crate::domain::{CommandId, NoteId};
-use crate::ports::{NoteQuery, Page, Recorded, StoreError};
+use crate::domain::{CommandId, LogId, NoteId, Sequence};
+use crate::ports::{NoteQuery, Page, Parked, StoreError};
 
 /// Everything that can be asked of the service.
 pub struct Daybook {
@@ -65,7 +66,7 @@ impl Daybook {
     }
 
     #[cfg(test)]
-    pub(super) fn release(&self, seq: crate::domain::Sequence, note: &NoteId) {
+    pub(super) fn let_go(&self, seq: crate::domain::Sequence, note: &NoteId) {
         self.desk.pending.release(seq, note);
     }
 
@@ -99,11 +100,33 @@ impl Daybook {
             return Ok(Some(CommandState::Pending));
         }
         let recorded = self.read(store.recorded(id.log, id.seq), deadline).await?;
-        Ok(Some(match recorded {
-            Recorded::Applied(version) => CommandState::Applied(version),
-            Recorded::Rejected(rejection) => CommandState::Rejected(rejection),
-            Recorded::Parked(_) => CommandState::Parked,
-        }))
+        Ok(Some(state(recorded)))
+    }
+
+    /// The log whose commands this service accepts.
+    #[must_use]
+    pub fn log(&self) -> LogId {
+        self.desk.ports.log.id()
+    }
+
+    /// The parked commands of this log from that sequence on, at most so many.
+    #[must_use]
+    pub fn parked(&self, from: Sequence, limit: usize) -> Vec<Parked> {
+        self.desk.parked().from(from).take(limit).cloned().collect()
+    }
+
+    /// Attempts a parked command again, or gives it up, and tells what became of
+    /// it.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]
+    pub async fn release(
+        &self,
+        seq: Sequence,
+        how: Release,
+        deadline: Instant,
+    ) -> Result<CommandState, ReleaseError> {
+        release(&self.desk, seq, how, deadline).await
     }
 
     /// A page of notes as the database has them.

@@ -11,6 +11,7 @@ use super::availability::Availability;
 use super::judge::{Judged, judge, notes_of, parked_command};
 use super::parking::ParkedCommands;
 use super::pending::Pending;
+use super::release::Orders;
 use super::{Options, Ports};
 use crate::domain::{Entry, LogId, Sequence};
 use crate::ports::{Batch, Checkpoint, LogError, Marker, Parked, ReadLimit, StoreError};
@@ -29,6 +30,8 @@ pub(super) struct Desk {
     pub(super) pending: Pending,
     pub(super) availability: Availability,
     parked: Mutex<ParkedCommands>,
+    /// What operators want done about them.
+    pub(super) orders: Orders,
     /// Wakes the applier when the probe finds the database gone.
     pub(super) lost: Notify,
 }
@@ -39,6 +42,7 @@ impl Desk {
             pending: Pending::new(ports.log.positions(), &options),
             availability: Availability::new(options.unavailable_after),
             parked: Mutex::default(),
+            orders: Orders::default(),
             lost: Notify::new(),
             ports,
             options,

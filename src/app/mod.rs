@@ -4,6 +4,7 @@
 //! background task: the only writer of the database and the only judge of
 //! commands. They share what is pending and how the database is, nothing else.
 
+mod adopt;
 mod applier;
 mod attach;
 mod availability;
@@ -23,12 +24,14 @@ mod parking;
 mod pending;
 mod probe;
 mod reading;
+mod release;
 mod replay;
 mod setback;
 mod step;
 mod submit;
 mod unpark;
 
+pub use adopt::{AdoptError, Carried, Ends, Succession};
 pub use applier::Applier;
 pub use attach::Mismatch;
 pub use bounded_log::BoundedLog;
@@ -38,9 +41,12 @@ pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{
     CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
 };
+pub use release::{Release, ReleaseError};
 pub use replay::{Backlog, Replay, ReplayError};
 pub use step::{ApplierError, Step};
 
+#[cfg(test)]
+mod adopt_tests;
 #[cfg(test)]
 mod applier_tests;
 #[cfg(test)]
@@ -63,6 +69,8 @@ mod overlay_tests;
 mod parking_tests;
 #[cfg(test)]
 mod reading_tests;
+#[cfg(test)]
+mod release_tests;
 #[cfg(test)]
 mod replay_tests;
 #[cfg(test)]

@@ -58,6 +58,11 @@ impl ParkedCommands {
         self.by_seq.values()
     }
 
+    /// Those from there on, in order.
+    pub(super) fn from(&self, seq: Sequence) -> impl Iterator<Item = &Parked> {
+        self.by_seq.range(seq..).map(|(_, parked)| parked)
+    }
+
     /// The first parked command of that note, if it comes before `seq`.
     pub(super) fn ahead_of(&self, note: &NoteId, seq: Sequence) -> Option<Sequence> {
         let first = self.of_note.get(note)?.first()?;

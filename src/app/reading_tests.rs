@@ -279,7 +279,7 @@ async fn a_command_that_stands_aside_is_pending_although_the_database_is_up() {
     fixture.catch_up().await;
     assert_eq!(read(&fixture, "b").await, "gone, pending");
     assert_eq!(read(&fixture, "a").await, "created 1, current");
-    fixture.daybook.release(held, &id("b"));
+    fixture.daybook.let_go(held, &id("b"));
     assert_eq!(read(&fixture, "b").await, "gone, current");
 }
 

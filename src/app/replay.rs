@@ -6,17 +6,19 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::attach::check_history;
+use super::attach::{Failure, check_history};
 use super::desk::Desk;
-use super::{Applier, ApplierError, Options, Ports, Step};
+use super::release::{settle, state};
+use super::unpark::learn_parked;
+use super::{Applier, ApplierError, CommandState, Options, Ports, Release, ReleaseError, Step};
 use crate::domain::Sequence;
-use crate::ports::{Continuity, NoteQuery, Sort, SortKey, StoreError};
+use crate::ports::{Continuity, NoteQuery, Parked, Sort, SortKey, StoreError};
 
 /// Posts the log of its ports to their database as the service would: exactly
 /// once, in order, from the checkpoint on, healing and parking on the way.
 pub struct Replay {
-    desk: Arc<Desk>,
-    applier: Applier,
+    pub(super) desk: Arc<Desk>,
+    pub(super) applier: Applier,
 }
 
 /// How far a database is behind a log.
@@ -146,6 +148,43 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// Attempts a parked command again, or gives it up, as the service would.
+    /// Connecting attempts all that are parked.
+    ///
+    /// # Errors
+    /// When the database is not reached, or is not one of this log; inside, when
+    /// the command is not parked.
+    pub async fn release(
+        &mut self,
+        seq: Sequence,
+        how: Release,
+    ) -> Result<Result<CommandState, ReleaseError>, ReplayError> {
+        learn_parked(&self.desk).await?;
+        if self.desk.parked().get(seq).is_none() {
+            return Ok(Err(ReleaseError::NotParked));
+        }
+        let refused = |failure: Failure| ReplayError::Refused(failure.public_reason());
+        let cursor = self.applier.attach().await.map_err(refused)?;
+        let is_parked = self.desk.parked().get(seq).is_some();
+        match cursor.checkpoint {
+            Some(checkpoint) if is_parked && how == Release::Discard => {
+                Ok(settle(&self.desk, checkpoint, seq, how).await.map_err(refused)?.1)
+            }
+            _ => {
+                Ok(Ok(state(self.desk.ports.store.recorded(self.desk.ports.log.id(), seq).await?)))
+            }
+        }
+    }
+
+    /// The parked commands of the log, as the database has them.
+    ///
+    /// # Errors
+    /// When the database is not reached.
+    pub async fn list_parked(&self) -> Result<Vec<Parked>, ReplayError> {
+        learn_parked(&self.desk).await?;
+        Ok(self.desk.parked().all().cloned().collect())
     }
 
     /// How many commands of the log are parked.

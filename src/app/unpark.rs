@@ -9,7 +9,7 @@ use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::judge::judge;
 use super::parking::ParkedCommands;
-use crate::domain::{Entry, NoteId, Sequence};
+use crate::domain::{Entry, NoteId, Rejection, Sequence};
 use crate::ports::{Batch, Checkpoint, Marker, Parked, StoreError};
 
 /// How many parked commands are asked for at once.
@@ -43,17 +43,42 @@ pub(super) async fn retry_parked(
 ) -> Result<Checkpoint, Failure> {
     let notes = desk.parked().notes();
     for note in notes {
-        let commands = desk.parked().of_note(&note);
-        for seq in commands {
-            let Some(entry) = retained(desk, seq).await? else { break };
-            let released;
-            (checkpoint, released) = retry(desk, checkpoint, &note, &entry).await?;
-            if !released {
-                break;
-            }
+        checkpoint = retry_note(desk, checkpoint, &note).await?;
+    }
+    Ok(checkpoint)
+}
+
+/// The same for one note.
+pub(super) async fn retry_note(
+    desk: &Desk,
+    mut checkpoint: Checkpoint,
+    note: &NoteId,
+) -> Result<Checkpoint, Failure> {
+    let commands = desk.parked().of_note(note);
+    for seq in commands {
+        let Some(entry) = retained(desk, seq).await? else { break };
+        let released;
+        (checkpoint, released) = retry(desk, checkpoint, note, &entry).await?;
+        if !released {
+            break;
         }
     }
     Ok(checkpoint)
+}
+
+/// Gives a parked command up: it is told as rejected from then on. If that
+/// transaction is lost, it is parked again.
+pub(super) async fn discard(
+    desk: &Desk,
+    checkpoint: Checkpoint,
+    seq: Sequence,
+) -> Result<Checkpoint, Failure> {
+    let moved = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
+    let alone = Marker { first: seq, last: seq };
+    let batch = Batch::new(desk.ports.log.id(), Some(checkpoint), moved, alone);
+    let rejections = vec![(seq, Rejection::Discarded)];
+    desk.commit(&Batch { marker: None, rejections, released: vec![seq], ..batch }).await?;
+    Ok(moved)
 }
 
 /// The command, if the log still has it.

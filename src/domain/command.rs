@@ -1,5 +1,7 @@
 //! What may be asked of a note.
 
+use std::sync::LazyLock;
+
 use super::{Checked, Note, NoteDraft, NoteId, NotePatch, Version};
 
 /// One request to change one note.
@@ -34,10 +36,17 @@ pub enum Command {
         /// The note to remove.
         id: NoteId,
     },
+    /// Stands in the place of a command that the log has lost; it is never
+    /// submitted. What it was is not known, and neither is its note.
+    Lost,
 }
 
+/// What [`Command::note_id`] tells of a command whose note is not known.
+static UNKNOWN_NOTE: LazyLock<NoteId> = LazyLock::new(NoteId::unknown);
+
 impl Command {
-    /// The note that the command is about.
+    /// The note that the command is about; one that nobody has, where the command
+    /// is [`Lost`](Self::Lost).
     #[must_use]
     pub fn note_id(&self) -> &NoteId {
         match self {
@@ -45,6 +54,7 @@ impl Command {
             | Self::Put { id, .. }
             | Self::Patch { id, .. }
             | Self::Delete { id } => id,
+            Self::Lost => &UNKNOWN_NOTE,
         }
     }
 
@@ -62,7 +72,7 @@ impl Command {
                 let texts = [title, content, author].into_iter().flatten().map(String::len);
                 texts.sum::<usize>() + all.as_deref().map_or(0, tags)
             }
-            Self::Delete { .. } => 0,
+            Self::Delete { .. } | Self::Lost => 0,
         };
         (size_of::<Self>() + text) as u64
     }
@@ -75,6 +85,7 @@ impl Command {
             Self::Put { .. } => "put",
             Self::Patch { .. } => "patch",
             Self::Delete { .. } => "delete",
+            Self::Lost => "lost",
         }
     }
 }

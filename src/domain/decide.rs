@@ -44,6 +44,7 @@ pub fn decide(
     at: DateTime<Utc>,
 ) -> Result<Change, Rejection> {
     match (command, current) {
+        (Command::Lost, _) => Err(Rejection::Lost),
         (Command::Create { .. }, Some(note)) => {
             Err(Rejection::AlreadyExists { current: note.version })
         }

@@ -42,6 +42,12 @@ impl NoteId {
         Ok(Self { key })
     }
 
+    /// The id that stands for that of a note which is not known. Its text is not
+    /// one that can be parsed, so no note has it.
+    pub(super) fn unknown() -> Self {
+        Self { key: "?".to_owned() }
+    }
+
     /// The bare key, without the collection.
     #[must_use]
     pub fn key(&self) -> &str {

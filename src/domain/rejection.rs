@@ -21,6 +21,12 @@ pub enum Rejection {
         /// The version of the note that is there, if there is one.
         current: Option<Version>,
     },
+    /// The log has lost what it was.
+    #[error("the command was lost by the log")]
+    Lost,
+    /// It could not be applied, and an operator gave it up.
+    #[error("an operator gave the command up")]
+    Discarded,
 }
 
 impl Rejection {
@@ -31,6 +37,8 @@ impl Rejection {
             Self::NotFound => "not-found",
             Self::AlreadyExists { .. } => "already-exists",
             Self::PreconditionFailed { .. } => "precondition-failed",
+            Self::Lost => "lost",
+            Self::Discarded => "discarded",
         }
     }
 
@@ -38,7 +46,7 @@ impl Rejection {
     #[must_use]
     pub fn current(&self) -> Option<Version> {
         match self {
-            Self::NotFound => None,
+            Self::NotFound | Self::Lost | Self::Discarded => None,
             Self::AlreadyExists { current } => Some(*current),
             Self::PreconditionFailed { current } => *current,
         }
@@ -51,6 +59,8 @@ impl Rejection {
         match (code, current) {
             ("not-found", None) => Some(Self::NotFound),
             ("already-exists", Some(current)) => Some(Self::AlreadyExists { current }),
+            ("lost", None) => Some(Self::Lost),
+            ("discarded", None) => Some(Self::Discarded),
             ("precondition-failed", current) => Some(Self::PreconditionFailed { current }),
             _ => None,
         }

@@ -87,17 +87,20 @@ async fn post(
 }
 
 /// Closes log and database, whatever came before.
-async fn finish(
-    posted: Result<Posted, ReplayError>,
+pub(super) async fn finish<T, E>(
+    done: Result<T, E>,
     continuity: Continuity,
     log: &dyn CommandLog,
     store: &dyn NoteStore,
-) -> Result<Posted, ServiceError> {
+) -> Result<T, ServiceError>
+where
+    ServiceError: From<E>,
+{
     if let Err(error) = store.close(continuity).await {
         warn!(code = error.code(), %error, "the database was not closed cleanly");
     }
     let closed = log.close().await.map_err(ServiceError::Close);
-    let posted = posted?;
+    let done = done?;
     closed?;
-    Ok(posted)
+    Ok(done)
 }

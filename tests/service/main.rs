@@ -10,7 +10,11 @@
 )]
 
 #[cfg(feature = "surreal")]
+mod adopting;
+#[cfg(feature = "surreal")]
 mod containers;
+#[cfg(feature = "surreal")]
+mod doctor;
 #[cfg(feature = "surreal")]
 mod foreign_lines;
 #[cfg(feature = "surreal")]
@@ -21,12 +25,18 @@ mod log_command;
 #[cfg(feature = "surreal")]
 mod losses;
 #[cfg(feature = "surreal")]
+mod operating;
+#[cfg(feature = "surreal")]
 mod outages;
+#[cfg(feature = "surreal")]
+mod parked;
 #[cfg(feature = "surreal")]
 mod posting;
 mod program;
 mod readme;
 mod refusals;
+#[cfg(feature = "surreal")]
+mod repairing;
 #[cfg(feature = "surreal")]
 mod server_script;
 #[cfg(feature = "surreal")]

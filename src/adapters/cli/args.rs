@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{LogCommand, PostCommand, SettingFlags};
+use super::{LogCommand, ParkedCommand, PostCommand, SettingFlags};
 use crate::adapters::telemetry::LogStyle;
 
 /// The exit code of a service that could not start or did not end well, and of
@@ -23,6 +23,13 @@ Exit codes:
 
 Every setting can also be given in the environment (--data-dir as DATA_DIR) or in the file
 that --config names (data_dir). Flags win over the environment, the environment over the file.";
+
+const DOCTOR_EXIT_CODES: &str = "\
+Exit codes: 0 nothing is in the way of the service, 1 something is, 2 the arguments or settings \
+cannot be used.";
+
+const HEALTH_EXIT_CODES: &str = "\
+Exit codes: 0 it is healthy or degraded, 1 it is starting or unhealthy, 2 nobody answers.";
 
 /// A notes service that never loses a write.
 ///
@@ -70,6 +77,36 @@ pub enum Command {
     /// Look at the command log, or post it to a database.
     #[command(subcommand, after_help = EXIT_CODES)]
     Log(LogSubcommand),
+
+    /// See to the commands that the database refuses, while a service runs or not.
+    #[command(subcommand, after_help = EXIT_CODES)]
+    Parked(ParkedCommand),
+
+    /// Look at everything that the service needs.
+    ///
+    /// The settings, the data folder and its disk, how long a sync takes there and whether that
+    /// is too fast to be true, who has the log open, the database and its version. It connects
+    /// to the database as the service does, which defines its tables where they are not there.
+    ///
+    /// Example: daybook doctor && daybook
+    #[command(after_help = DOCTOR_EXIT_CODES)]
+    Doctor {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// Ask a running service how it is.
+    ///
+    /// It is asked at BIND_ADDRESS.
+    ///
+    /// Example: daybook health || systemctl restart daybook
+    #[command(after_help = HEALTH_EXIT_CODES)]
+    Health {
+        /// Print what GET /health answers.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What the program can do with the command log.

@@ -1,7 +1,7 @@
-//! `daybook log status | cat | verify | convert`: looking at the log without
-//! changing it.
+//! `daybook log status | cat | verify | convert | repair`: looking at the log, and
+//! mending it.
 //!
-//! None of these writes to the folder of the log or keeps its lock (to ask
+//! None of these but `repair` writes to the folder of the log or keeps its lock (to ask
 //! whether it is held, it is taken for an instant), so they work beside a running
 //! service, and on a read-only copy.
 
@@ -15,6 +15,7 @@ use super::log_convert::convert;
 use super::log_outcome::{Finding, LogCommandError};
 use super::log_owner::{Look, look};
 use super::log_record::LogRecord;
+use super::log_repair::repair;
 use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
 use crate::adapters::file_log::survey::{Segment, Visit};
 use crate::adapters::file_log::{Fault, LOG_FOLDER, PayloadFormat};
@@ -32,6 +33,10 @@ const CONVERT_EXIT_CODES: &str = "\
 Exit codes: 0 the new log is there and equal, 1 the log is damaged, or changed while it was read: \
 there is no new log, 2 the log could not be read or the new one not be written: there is none \
 either.";
+
+const REPAIR_EXIT_CODES: &str = "\
+Exit codes: 0 nothing has to be repaired, or it was, 1 it has to be, and nothing was changed, \
+2 it cannot be, or could not be done.";
 
 /// Commands that look at the command log.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
@@ -93,6 +98,25 @@ pub enum LogCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Mend a damaged log, keeping every byte.
+    ///
+    /// Shows what is damaged and which commands are lost, and changes nothing. With --apply the
+    /// damaged files are first copied, whole, into a folder `quarantine-…` beside them; then they
+    /// are written anew with every command that is intact, and in the place of each other one a
+    /// word that it was lost. It can be stopped at any point and run again. The service must be
+    /// stopped, since the log has one owner. An unfinished write at the end is no damage: the
+    /// next start sees to it.
+    ///
+    /// Example: daybook log repair && daybook log repair --apply
+    #[command(after_help = REPAIR_EXIT_CODES)]
+    Repair {
+        /// Do it.
+        #[arg(long)]
+        apply: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check every byte of the log.
     ///
     /// Reads every frame of every segment, checks its checksum, its sequence and
@@ -127,6 +151,7 @@ impl LogCommand {
             Self::Status { json } => status(&dir, *json, out),
             Self::Cat { from, to, .. } => cat(&dir, *from, *to, out, err),
             Self::Convert { to, into, json } => convert(&dir, *to, into, *json, out, err),
+            Self::Repair { apply, json } => repair(&dir, *apply, *json, out),
             Self::Verify { json } => verify(&dir, *json, out),
         };
         match result {

@@ -18,12 +18,10 @@ use super::log_report::{TailState, report_damage, tail_json, tail_text};
 use super::progress::Progress;
 use crate::adapters::file_log::copy::{CopyError, LogCopy};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
+use crate::adapters::file_log::successor::UNFINISHED;
 use crate::adapters::file_log::survey::{Segment, Survey, Tail};
 use crate::adapters::file_log::{LOG_FOLDER, PayloadFormat};
 use crate::domain::Sequence;
-
-/// The folder of a log that is not proven yet.
-pub(super) const UNFINISHED: &str = "log.unfinished";
 
 /// Writes the log in `dir` in another format, as a log below the data folder
 /// `into`.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::adapters::file_log::successor::UNFINISHED;
+
 /// What a command found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
@@ -31,10 +33,18 @@ pub enum LogCommandError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The log could not be repaired.
+    #[error("the command log in {} could not be repaired: {detail}", dir.display())]
+    Repair {
+        /// The folder of the log.
+        dir: PathBuf,
+        /// Why.
+        detail: String,
+    },
     /// The folder for a new log is in use.
     #[error(
         "{} is not empty, so no log is written there; `{}` in it would be what is left of an \
-         interrupted conversion, and can be removed", .0.display(), super::log_convert::UNFINISHED
+         interrupted conversion, and can be removed", .0.display(), UNFINISHED
     )]
     NotEmpty(PathBuf),
     /// The folder for a new log is in the folder of the old one.

@@ -78,7 +78,7 @@ fn fields(command: &Command) -> Value {
                 given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))),
             );
         }
-        Command::Delete { .. } => {}
+        Command::Delete { .. } | Command::Lost => {}
     }
     Value::Object(fields)
 }

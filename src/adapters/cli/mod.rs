@@ -5,7 +5,9 @@
 //! table of settings. Exit codes are part of the interface:
 //! [`EXIT_FAILURE`] and [`EXIT_USAGE`].
 
+mod adopt;
 mod args;
+mod doctor;
 mod flags;
 mod log;
 mod log_compare;
@@ -13,14 +15,19 @@ mod log_convert;
 mod log_outcome;
 mod log_owner;
 mod log_record;
+mod log_repair;
 mod log_report;
+mod parked;
 mod post;
 mod progress;
 
+pub use adopt::{Adopted, Adoption};
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
+pub use doctor::{Check, Health, print_checks};
 pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_outcome::{Finding, LogCommandError};
+pub use parked::{CommandName, ParkedCommand, print_one, print_parked, print_released};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
 

@@ -1,4 +1,4 @@
-//! `daybook log replay | rebuild`: posting the log to a database without a
+//! `daybook log replay | rebuild | adopt`: posting the log to a database without a
 //! running service.
 
 use std::io::{self, Write};
@@ -15,6 +15,10 @@ use crate::domain::Sequence;
 const EXIT_CODES: &str = "\
 Exit codes: 0 everything was posted, 1 it was not, and the message says why; what was posted \
 stays, and the same command goes on from there; 2 the arguments or settings cannot be used.";
+
+const ADOPT_EXIT_CODES: &str = "\
+Exit codes: 0 log and database go together, now or before, 1 they do not, and nothing was \
+changed, or it could not be told; 2 the arguments or settings cannot be used.";
 
 /// Commands that post the log to a database.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -58,6 +62,29 @@ pub enum PostCommand {
         /// accepted at (RFC 3339). Default: all of the log.
         #[arg(long, value_name = "SEQ|TIME")]
         until: Option<Until>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on where the log and the database have no longer one history.
+    ///
+    /// So it is after an older copy of the log was put back, or a database that is older than
+    /// the first command of the log; the service then applies nothing. Shows where both are, and
+    /// which commands only the log has. With --apply a new log with a new id takes the place of
+    /// the old one, which is kept beside it; it starts with those commands, so that the database
+    /// skips and repeats none. The ids of commands that were handed out before mean nothing in
+    /// it. Where the two parted is found by when commands were accepted. The service must be
+    /// stopped, since the log has one owner.
+    ///
+    /// Example: daybook log adopt && daybook log adopt --apply
+    #[command(after_help = ADOPT_EXIT_CODES)]
+    Adopt {
+        /// Make the new log.
+        #[arg(long)]
+        apply: bool,
+        /// The last command of the log that the database has, where the times do not tell.
+        #[arg(long, value_name = "SEQ")]
+        applied_through: Option<u64>,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,

@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
 use super::survey::{Segment, Visit};
 use super::{MAX_PAYLOAD_BYTES, PayloadFormat};
-use crate::domain::{LogId, Sequence};
+use crate::domain::{LogId, Sequence, Submission};
 
 /// So much is written at a time.
 const WRITE_BYTES: usize = 1 << 20;
@@ -62,15 +62,36 @@ impl<'a> LogCopy<'a> {
             return Ok(());
         }
         let submission = visit.submission().map_err(CopyError::Damaged)?;
+        self.push(visit.segment.log, visit.segment.first, sequence, &submission)
+    }
+
+    /// Writes a command into the segment of that log that starts there.
+    pub(super) fn push(
+        &mut self,
+        log: LogId,
+        first: Sequence,
+        sequence: Sequence,
+        submission: &Submission,
+    ) -> Result<(), CopyError> {
         let payload =
-            self.format.encode(&submission).map_err(|error| CopyError::Disk(error.to_string()))?;
+            self.format.encode(submission).map_err(|error| CopyError::Disk(error.to_string()))?;
         if payload.len() > MAX_PAYLOAD_BYTES as usize {
             let (format, bytes) = (self.format, payload.len());
             return Err(CopyError::TooLarge { sequence, format, bytes });
         }
-        self.segment_for(visit.segment.log, visit.segment.first)?.push(sequence, &payload)?;
+        self.segment_for(log, first)?.push(sequence, &payload)?;
         self.next = sequence.next();
         Ok(())
+    }
+
+    /// Makes the segment that starts there, without commands.
+    pub(super) fn start(&mut self, log: LogId, first: Sequence) -> Result<(), CopyError> {
+        self.segment_for(log, first).map(|_| ())
+    }
+
+    /// The size of the segment that was written to last.
+    pub(super) fn segment_bytes(&self) -> u64 {
+        self.segment.as_ref().map_or(0, |s| s.offset + s.buffer.len() as u64)
     }
 
     /// Ends the copy of those segments. After `Ok` all of it survives a power

@@ -17,6 +17,7 @@ use crate::domain::{
 /// A logged command. Its sequence is that of the frame.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, and the large one nearly always")]
 pub(super) enum Envelope {
     V1 {
         accepted_at: InstantV1,
@@ -26,6 +27,8 @@ pub(super) enum Envelope {
         principal: Option<String>,
         trace_id: Option<String>,
     },
+    /// Stands in the place of a command that was damaged and cannot be read.
+    LostV1 { repaired_at: InstantV1 },
 }
 
 /// Seconds and nanoseconds since the Unix epoch, UTC.
@@ -83,12 +86,16 @@ impl From<&Submission> for Envelope {
     fn from(submission: &Submission) -> Self {
         let Submission { accepted_at, command, precondition, idempotency, principal, trace_id } =
             submission;
+        let accepted_at = InstantV1 {
+            seconds: accepted_at.timestamp(),
+            nanoseconds: accepted_at.timestamp_subsec_nanos(),
+        };
+        let Some(command) = logged(command) else {
+            return Self::LostV1 { repaired_at: accepted_at };
+        };
         Self::V1 {
-            accepted_at: InstantV1 {
-                seconds: accepted_at.timestamp(),
-                nanoseconds: accepted_at.timestamp_subsec_nanos(),
-            },
-            command: command.into(),
+            accepted_at,
+            command,
             precondition: precondition.into(),
             idempotency: idempotency.as_ref().map(|Idempotency { key, fingerprint }| {
                 IdempotencyV1 { key: key.clone(), fingerprint: fingerprint.clone() }
@@ -99,16 +106,16 @@ impl From<&Submission> for Envelope {
     }
 }
 
-impl From<&Command> for CommandV1 {
-    fn from(command: &Command) -> Self {
-        let id = command.note_id().to_string();
-        match command {
-            Command::Create { draft, .. } => Self::Create { id, fields: draft.get().into() },
-            Command::Put { draft, .. } => Self::Put { id, fields: draft.get().into() },
-            Command::Patch { patch, .. } => Self::Patch { id, changes: patch.get().into() },
-            Command::Delete { .. } => Self::Delete { id },
-        }
-    }
+/// `None` for one that is lost.
+fn logged(command: &Command) -> Option<CommandV1> {
+    let id = command.note_id().to_string();
+    Some(match command {
+        Command::Create { draft, .. } => CommandV1::Create { id, fields: draft.get().into() },
+        Command::Put { draft, .. } => CommandV1::Put { id, fields: draft.get().into() },
+        Command::Patch { patch, .. } => CommandV1::Patch { id, changes: patch.get().into() },
+        Command::Delete { .. } => CommandV1::Delete { id },
+        Command::Lost => return None,
+    })
 }
 
 impl From<&NoteDraft> for FieldsV1 {
@@ -143,11 +150,32 @@ impl TryFrom<Envelope> for Submission {
     type Error = &'static str;
 
     fn try_from(envelope: Envelope) -> Result<Self, Self::Error> {
-        let Envelope::V1 { accepted_at, command, precondition, idempotency, principal, trace_id } =
-            envelope;
-        let InstantV1 { seconds, nanoseconds } = accepted_at;
+        let time = |InstantV1 { seconds, nanoseconds }| {
+            DateTime::from_timestamp(seconds, nanoseconds).ok_or("time")
+        };
+        let (accepted_at, command, precondition, idempotency, principal, trace_id) = match envelope
+        {
+            Envelope::V1 {
+                accepted_at,
+                command,
+                precondition,
+                idempotency,
+                principal,
+                trace_id,
+            } => (accepted_at, command, precondition, idempotency, principal, trace_id),
+            Envelope::LostV1 { repaired_at } => {
+                return Ok(Self {
+                    accepted_at: time(repaired_at)?,
+                    command: Command::Lost,
+                    precondition: Precondition::None,
+                    idempotency: None,
+                    principal: None,
+                    trace_id: None,
+                });
+            }
+        };
         Ok(Self {
-            accepted_at: DateTime::from_timestamp(seconds, nanoseconds).ok_or("time")?,
+            accepted_at: time(accepted_at)?,
             command: command.try_into()?,
             precondition: precondition.try_into()?,
             idempotency: idempotency

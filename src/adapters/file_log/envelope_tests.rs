@@ -230,6 +230,26 @@ fn the_bytes_in_bincode_are_these() {
 /// Lengths in a payload are numbers like others: one that no payload can have
 /// is refused before memory is reserved for it.
 #[test]
+fn the_bytes_of_a_lost_command_are_these() {
+    let lost = Submission {
+        accepted_at: DateTime::from_timestamp(1_700_000_000, 5).unwrap(),
+        command: Command::Lost,
+        precondition: Precondition::None,
+        idempotency: None,
+        principal: None,
+        trace_id: None,
+    };
+    let json = PayloadFormat::Json.encode(&lost).unwrap();
+    let text = r#"{"LostV1":{"repaired_at":{"seconds":1700000000,"nanoseconds":5}}}"#;
+    assert_eq!(String::from_utf8(json).unwrap(), text);
+    let bincode = [1, 252, 0, 226, 167, 202, 5];
+    assert_eq!(PayloadFormat::Bincode.encode(&lost).unwrap(), bincode);
+    for format in FORMATS {
+        assert_eq!(format.decode(&format.encode(&lost).unwrap()), Ok(lost.clone()));
+    }
+}
+
+#[test]
 fn a_length_beyond_all_bounds_is_refused() {
     let time = b"\x00\xfc\x00\xe2\xa7\xca\xfc\x15\xcd\x5b\x07";
     let bincode = [&time[..], b"\x03\xfd\xff\xff\xff\xff\xff\xff\xff\x7fnotes:a"].concat();

@@ -93,6 +93,9 @@ pub enum FrameDamage {
         /// Its sequence.
         found: Sequence,
     },
+    /// The frame is intact, but its contents cannot be read.
+    #[error("the contents of a frame cannot be read")]
+    Payload,
     /// The frame claims that it was synced before it was written.
     #[error("a frame says that command {found} was synced before it was written")]
     Durable {
@@ -107,7 +110,7 @@ impl FrameDamage {
     pub(super) fn is_of_bytes(self) -> bool {
         match self {
             Self::CutShort | Self::Length { .. } | Self::Checksum => true,
-            Self::Sequence { .. } | Self::Durable { .. } => false,
+            Self::Sequence { .. } | Self::Payload | Self::Durable { .. } => false,
         }
     }
 }

@@ -2,7 +2,8 @@
 //! [`CommandLog`](crate::ports::CommandLog).
 //!
 //! This page is the specification of what is on disk. Tests lock the bytes
-//! (`frame`, `envelope_tests`) and read golden segments (`tests/fixtures/log`).
+//! (`frame`, `envelope_tests`) and read golden segments and logs, damaged ones too
+//! (`tests/fixtures/log`, `corpus_tests`).
 //!
 //! # Files
 //!
@@ -11,7 +12,8 @@
 //! | `<first sequence, 20 decimal digits>.log` | a segment: a header, then frames |
 //! | `lock` | the process id of the process that has the log open, which holds a lock on this file |
 //! | `<segment>.torn-<offset>`, `…-2`, `…-3` | bytes that were cut from there; kept for people, never read |
-//! | `<segment>.new` | a segment in the making, to take the place of an empty one; means nothing |
+//! | `<segment>.new` | a segment in the making, to take the place of an empty or a damaged one; means nothing |
+//! | `quarantine-<time>-lost-<n>-of-<first>-to-<last>` | a folder with files as they were before a repair; never read |
 //!
 //! # Bytes
 //!
@@ -40,7 +42,9 @@
 //! | 16 | 8 | durable: the last sequence that was synced when this was written |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
 //!
-//! The envelope is one to all formats. JSON is RFC 8259, CBOR RFC 8949 and
+//! The envelope is one to all formats; there are two of it, `V1` of a command and
+//! `LostV1`, which stands in the place of one that `daybook log repair` could not
+//! keep. JSON is RFC 8259, CBOR RFC 8949 and
 //! MessagePack that of its specification, with fields and variants by name, in
 //! maps of definite length. Bincode is version 2 in its standard configuration:
 //! no names, fields in the order of the envelope, variants by their number from
@@ -77,11 +81,18 @@
 //! file and offset (or [`OpenError::Newer`]), and nothing is touched; a read that fails is
 //! [`OpenError::Io`], and nothing is touched either.
 //!
+//! `daybook log repair` mends what a start refuses, in the steps that `repair`
+//! lists.
+//!
 //! `daybook log convert` writes a log into a folder `log.unfinished` beside the
 //! place of the new one. It gets the name of a log after it was synced and
 //! compared with the old one; whatever stops that before leaves no log. In a
 //! converted segment `durable` is the sequence before that of its frame, since
 //! all of it was synced before it had its name.
+//!
+//! `daybook log adopt` writes a log with a new id in the same way and puts it in
+//! the place of the old one, whose folder becomes `log.before-<time>`; see
+//! `successor`.
 //!
 //! # Sync policies
 //!
@@ -110,8 +121,8 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `copy` writes a surveyed log anew. All of them touch files
-//! through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew, and `successor` one that
+//! takes its place. All of them touch files through [`disk`] only.
 
 mod codec;
 pub(crate) mod copy;
@@ -121,6 +132,8 @@ mod envelope;
 mod failure;
 mod fault;
 mod frame;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod index;
 mod log;
 mod mend;
@@ -130,9 +143,12 @@ mod proof;
 mod queue;
 mod reader;
 mod recovery;
+pub(crate) mod repair;
 mod segment;
 mod shared;
+pub(crate) mod successor;
 pub(crate) mod survey;
+mod sync_cost;
 mod window;
 mod writer;
 
@@ -142,6 +158,7 @@ pub use fault::{Damage, Fault, FrameDamage, ReadFault};
 pub use frame::{HeaderDamage, MAX_PAYLOAD_BYTES};
 pub use log::FileLog;
 pub use options::{FileLogOptions, SyncPolicy};
+pub use sync_cost::SyncCost;
 
 /// The folder of the log in the data folder.
 pub const LOG_FOLDER: &str = "log";
@@ -154,6 +171,10 @@ mod contract_tests;
 #[cfg(test)]
 mod copy_tests;
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod crash_matrix_tests;
+#[cfg(test)]
 mod envelope_tests;
 #[cfg(test)]
 mod log_tests;
@@ -165,3 +186,7 @@ mod model_tests;
 mod proof_tests;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod repair_tests;
+#[cfg(test)]
+mod successor_tests;

@@ -43,6 +43,7 @@ use super::frame::SegmentHeader;
 use super::index::{Index, Mark, SegmentEntry};
 use super::mend::rewrite;
 use super::reader::Reader;
+use super::repair::QUARANTINE;
 use super::shared::Shared;
 use super::survey::{Segment, Survey, Tail, Visit, survey};
 use super::writer::{Active, Place, Writer};
@@ -69,6 +70,7 @@ pub(super) fn recover(
     let segments = found.segments.len() + 1;
     let bytes = found.segments.iter().chain([&last]).map(|segment| segment.bytes).sum::<u64>();
     let mut writer = resume(disk, dir, options, builder, &found, last)?;
+    tell_repairs(&*writer.disk, dir)?;
     tracing::info!(
         segments,
         commands = found.frames,
@@ -80,6 +82,18 @@ pub(super) fn recover(
         writer.roll()?;
     }
     Ok(writer)
+}
+
+/// Says what earlier repairs could not keep.
+fn tell_repairs(disk: &dyn Disk, dir: &Path) -> Result<(), Failure> {
+    for name in disk.list(dir).map_err(Failure::of("reading", dir))? {
+        let lost = name.strip_prefix(QUARANTINE).and_then(|name| name.split_once("-lost-"));
+        if let Some((_, lost)) = lost.filter(|(_, lost)| *lost != "0") {
+            let lost = lost.replace("-of-", " of the commands ").replace("-to-", " to ");
+            tracing::warn!(kept = name, "the command log was repaired before, and had lost {lost}");
+        }
+    }
+    Ok(())
 }
 
 /// Builds the index while the survey reads the frames.

@@ -13,7 +13,7 @@ use crate::app::CommandState;
 use crate::domain::{CommandId, Version};
 
 /// The command that a path names.
-pub(super) struct CommandParameter(CommandId);
+pub(super) struct CommandParameter(pub(super) CommandId);
 
 impl<S: Send + Sync> FromRequestParts<S> for CommandParameter {
     type Rejection = Problem;
@@ -51,6 +51,11 @@ pub(super) async fn read(
     let state = call.daybook.command(id, call.deadline).await?;
     let state =
         state.ok_or_else(|| Problem::new(Kind::CommandNotFound, "There is no such command."))?;
+    Ok(body(id, state))
+}
+
+/// How far that command has come.
+pub(super) fn body(id: CommandId, state: CommandState) -> Response {
     let (status, version, problem) = match state {
         CommandState::Pending => ("pending", None, None),
         CommandState::Applied(version) => ("applied", version.map(Version::get), None),
@@ -60,5 +65,5 @@ pub(super) async fn read(
     let problem = problem.map(|problem| problem.summary());
     let seq = id.seq.get();
     let body = CommandBody { command_id: id.to_string(), seq, status, version, problem };
-    Ok(Json(body).into_response())
+    Json(body).into_response()
 }

@@ -9,6 +9,8 @@
 //! | `DELETE /v1/notes/{id}` | 204, 202 |
 //! | `GET /v1/notes` | 200 |
 //! | `GET /v1/commands/{command_id}` | 200 |
+//! | `GET /v1/parked`, `GET /v1/parked/{command_id}` | 200 |
+//! | `POST /v1/parked/{command_id}/retry`, `DELETE /v1/parked/{command_id}` | 200 |
 //! | `GET /health`, `/health/live`, `/health/ready` | 200, 503 |
 //!
 //! Each request is read to its end, parsed once into domain types (`request`,
@@ -27,6 +29,7 @@ mod health;
 mod list;
 mod notes;
 mod options;
+mod parked;
 mod precondition;
 mod problem;
 mod query_string;

@@ -8,9 +8,12 @@
 //! | `no-such-resource` | 404 | the path names nothing that this service has |
 //! | `note-not-found` | 404 | there is no such note |
 //! | `command-not-found` | 404 | there is no such command |
+//! | `command-not-parked` | 404 | no command of that id is parked |
 //! | `method-not-allowed` | 405 | the resource has no such method; `Allow` lists those it has |
 //! | `request-timeout` | 408 | the body did not arrive in time; nothing was recorded |
 //! | `note-exists` | 409 | there is a note with this id already |
+//! | `command-discarded` | 409 | the command could not be applied, and an operator gave it up |
+//! | `command-lost` | 500 | the log was damaged and repaired, and what the command was is not known |
 //! | `precondition-failed` | 412 | `If-Match` or `If-None-Match` does not hold |
 //! | `content-too-large` | 413 | the body has more than 256 KiB, or the command does not fit the log |
 //! | `unsupported-media-type` | 415 | the body is not JSON, or it is compressed |
@@ -49,6 +52,9 @@ pub(super) enum Kind {
     NoteNotFound,
     CommandNotFound,
     CommandParked,
+    CommandNotParked,
+    CommandDiscarded,
+    CommandLost,
     MethodNotAllowed,
     RequestTimeout,
     NoteExists,
@@ -80,6 +86,17 @@ impl Kind {
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "The command cannot be applied as things are",
             ),
+            Self::CommandNotParked => {
+                ("command-not-parked", StatusCode::NOT_FOUND, "The command is not parked")
+            }
+            Self::CommandLost => (
+                "command-lost",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The command was lost by the log",
+            ),
+            Self::CommandDiscarded => {
+                ("command-discarded", StatusCode::CONFLICT, "The command was given up")
+            }
             Self::NoteNotFound => {
                 ("note-not-found", StatusCode::NOT_FOUND, "There is no such note")
             }
@@ -275,6 +292,8 @@ impl From<Rejection> for Problem {
             Rejection::NotFound => Kind::NoteNotFound,
             Rejection::AlreadyExists { .. } => Kind::NoteExists,
             Rejection::PreconditionFailed { .. } => Kind::PreconditionFailed,
+            Rejection::Lost => Kind::CommandLost,
+            Rejection::Discarded => Kind::CommandDiscarded,
         };
         Self::new(kind, rejection.to_string())
     }

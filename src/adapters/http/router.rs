@@ -9,14 +9,14 @@ use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::time::timeout_at;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::options::Deadlines;
 use super::problem::{Kind, Problem};
-use super::{Options, commands, health, list, notes, trace};
+use super::{Options, commands, health, list, notes, parked, trace};
 use crate::app::Daybook;
 
 /// The HTTP interface of the service, ready to be [served](super::serve).
@@ -32,6 +32,9 @@ fn routes() -> Router<Arc<Daybook>> {
             get(notes::read).put(notes::put).patch(notes::patch).delete(notes::delete),
         )
         .route("/v1/commands/{command_id}", get(commands::read))
+        .route("/v1/parked", get(parked::list))
+        .route("/v1/parked/{command_id}", get(parked::read).delete(parked::discard))
+        .route("/v1/parked/{command_id}/retry", post(parked::retry))
         .route("/health", get(health::health))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

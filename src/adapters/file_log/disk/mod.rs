@@ -4,22 +4,31 @@
 //! by a disk that fails and forgets (`SimDisk`).
 
 mod os;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim_inode;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim_names;
 #[cfg(test)]
 mod sim_tests;
+#[cfg(test)]
+mod step;
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 
 pub use os::OsDisk;
+#[cfg(any(test, fuzzing))]
+pub(crate) use sim::SimDisk;
 #[cfg(test)]
-pub(crate) use sim::{SimDisk, SimOp};
+pub(crate) use sim::SimOp;
+#[cfg(test)]
+pub(crate) use step::{Harm, StepDisk};
 
 /// Files in folders, with the guarantees of POSIX and no others: what was
 /// written may be lost until it was synced, a name in a folder until the folder

@@ -7,6 +7,7 @@ mod harness;
 mod health;
 mod list;
 mod observed;
+mod parked;
 mod pieces;
 mod serving;
 mod writes;

@@ -1,0 +1,185 @@
+//! `docs/crash-matrix.md`: what a crash or an I/O error at each step leaves, and
+//! what the next start does. The page is made from what happens here.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::copy::LogCopy;
+use super::disk::{Disk, Harm, SimDisk, StepDisk};
+use super::recovery::recover;
+use super::survey::survey;
+use super::{FileLogOptions, PayloadFormat};
+use crate::domain::Sequence;
+use crate::ports::contract::command_log::submission;
+
+const PAGE: &str = include_str!("../../../docs/crash-matrix.md");
+const DIR: &str = "/log";
+const COPY: &str = "/new/log.unfinished";
+
+/// The power takes any part of what was not synced, so it is cut so often.
+const POWER_LOSSES: u64 = 40;
+
+/// What is done with a log of two commands.
+struct Operation {
+    title: &'static str,
+    /// So many bytes of an unfinished frame are behind the two.
+    torn: usize,
+    /// Whether a command is appended.
+    appends: bool,
+    /// Tells whether it was acknowledged.
+    run: fn(Arc<dyn Disk>) -> bool,
+}
+
+const OPERATIONS: [Operation; 4] = [
+    Operation { title: "Append a command", torn: 0, appends: true, run: append },
+    Operation {
+        title: "Append a command that needs a new segment",
+        torn: 0,
+        appends: true,
+        run: append_after_roll,
+    },
+    Operation {
+        title: "Start after a crash that left half a frame",
+        torn: 9,
+        appends: false,
+        run: start,
+    },
+    Operation { title: "Convert the log, up to its name", torn: 0, appends: false, run: convert },
+];
+
+fn options(segment_bytes: u64) -> FileLogOptions {
+    FileLogOptions { segment_bytes, ..FileLogOptions::default() }
+}
+
+fn payload(number: u64) -> Vec<u8> {
+    PayloadFormat::Cbor.encode(&submission(number)).unwrap()
+}
+
+fn append_within(disk: Arc<dyn Disk>, segment_bytes: u64) -> bool {
+    let Ok(mut writer) = recover(disk, Path::new(DIR), options(segment_bytes)) else {
+        return false;
+    };
+    writer.commit(&[payload(3)]).is_ok()
+}
+
+fn append(disk: Arc<dyn Disk>) -> bool {
+    append_within(disk, 1 << 20)
+}
+
+fn append_after_roll(disk: Arc<dyn Disk>) -> bool {
+    append_within(disk, 1)
+}
+
+fn start(disk: Arc<dyn Disk>) -> bool {
+    let _ = recover(disk, Path::new(DIR), options(1 << 20));
+    false
+}
+
+fn convert(disk: Arc<dyn Disk>) -> bool {
+    let mut copy = LogCopy::new(&*disk, Path::new(COPY), PayloadFormat::Json);
+    let mut failed = false;
+    let found = survey(&*disk, Path::new(DIR), Sequence::FIRST, &mut |visit| {
+        failed |= copy.take(&visit).is_err();
+        std::ops::ControlFlow::Continue(())
+    });
+    if let Ok(found) = found
+        && !failed
+    {
+        let _ = copy.finish(&found.segments);
+    }
+    false
+}
+
+/// A disk with a log of two commands in one segment, and so many bytes behind
+/// them.
+fn disk(seed: u64, torn: usize) -> SimDisk {
+    let disk = SimDisk::new(seed);
+    for dir in [DIR, COPY] {
+        disk.create_dir_all(Path::new(dir)).unwrap();
+    }
+    let mut writer = recover(Arc::new(disk.clone()), Path::new(DIR), options(1 << 20)).unwrap();
+    writer.commit(&[payload(1), payload(2)]).unwrap();
+    drop(writer);
+    let segment = Path::new(DIR).join("00000000000000000001.log");
+    let mut bytes = disk.contents(&segment);
+    bytes.extend(vec![7; torn]);
+    disk.put(&segment, &bytes);
+    disk
+}
+
+/// What the next start finds and does.
+fn next_start(disk: &SimDisk, appends: bool, acknowledged: bool) -> String {
+    recover(Arc::new(disk.clone()), Path::new(DIR), options(1 << 20)).unwrap();
+    let found = survey(disk, Path::new(DIR), Sequence::FIRST, &mut |visit| {
+        assert_eq!(visit.submission().unwrap(), submission(visit.sequence().get()));
+        std::ops::ControlFlow::Continue(())
+    });
+    let commands = found.unwrap().frames;
+    assert!(commands == 3 || (commands == 2 && !acknowledged), "{commands} {acknowledged}");
+    let mut told = match (appends, commands) {
+        (false, _) => "as it was",
+        (true, 3) => "there",
+        (true, _) => "not there",
+    }
+    .to_owned();
+    let files = disk.list(Path::new(DIR)).unwrap();
+    if files.iter().any(|name| name.contains(".torn-")) {
+        told.push_str(", bytes kept aside");
+    }
+    told
+}
+
+/// What comes of that harm at that step.
+fn outcomes(operation: &Operation, step: usize, harm: Harm) -> BTreeSet<String> {
+    let outcome = |seed| {
+        let disk = disk(seed, operation.torn);
+        let steps = StepDisk::harmed(disk.clone(), step, harm);
+        let acknowledged = (operation.run)(Arc::new(steps));
+        match harm {
+            Harm::Kill | Harm::Error => disk.kill(),
+            Harm::PowerLoss => disk.crash(),
+        }
+        disk.heal();
+        let answer = match (harm, operation.appends, acknowledged) {
+            (Harm::Error, true, true) => "acknowledged, ",
+            (Harm::Error, true, false) => "refused, ",
+            _ => "",
+        };
+        format!("{answer}{}", next_start(&disk, operation.appends, acknowledged))
+    };
+    let seeds = if harm == Harm::PowerLoss { POWER_LOSSES } else { 1 };
+    (0..seeds).map(outcome).collect()
+}
+
+fn page() -> String {
+    let mut text = String::new();
+    for operation in &OPERATIONS {
+        let steps = StepDisk::new(disk(0, operation.torn));
+        (operation.run)(Arc::new(steps.clone()));
+        writeln!(text, "\n## {}\n", operation.title).unwrap();
+        writeln!(text, "| step | killed in it | power lost in it | it fails |").unwrap();
+        writeln!(text, "| --- | --- | --- | --- |").unwrap();
+        for (number, step) in steps.taken().into_iter().enumerate() {
+            let cell = |harm| {
+                let all: Vec<_> = outcomes(operation, number, harm).into_iter().collect();
+                all.join("; or ")
+            };
+            let (killed, lost) = (cell(Harm::Kill), cell(Harm::PowerLoss));
+            let failed = cell(Harm::Error);
+            writeln!(text, "| {}. {step} | {killed} | {lost} | {failed} |", number + 1).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_says_what_happens() {
+    let (_, found) = PAGE.split_once("<!-- made by a test: begin -->").unwrap();
+    let expected = page();
+    assert!(
+        found.trim() == expected.trim(),
+        "put this behind the mark in docs/crash-matrix.md:\n{expected}"
+    );
+}

@@ -1,0 +1,140 @@
+//! `/v1/parked`: the commands that stand aside, for operators.
+//!
+//! Unlike every other answer these hold what the database said: an operator has
+//! to know what to mend.
+
+use axum::Json;
+use axum::extract::RawQuery;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::call::Call;
+use super::commands::{CommandParameter, body};
+use super::problem::{InputError, Kind, Problem};
+use super::query_string;
+use crate::app::{Release, ReleaseError};
+use crate::domain::{CommandId, LogId, Sequence};
+use crate::ports::Parked;
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 200;
+
+#[derive(Serialize)]
+struct ParkedBody {
+    command_id: String,
+    seq: u64,
+    note_id: String,
+    /// 0 when it only waits behind another command of its note.
+    attempts: u32,
+    reason: String,
+    since: DateTime<Utc>,
+}
+
+#[derive(Serialize)]
+struct ListBody {
+    items: Vec<ParkedBody>,
+    /// What to give as `from` for more.
+    next_from: Option<u64>,
+}
+
+/// `GET /v1/parked`: in the order of the log.
+pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let (from, limit) =
+        parse(query.as_deref().unwrap_or_default()).map_err(|error| Problem::malformed([error]))?;
+    let log = call.daybook.log();
+    let mut found = call.daybook.parked(from, limit + 1);
+    let next_from = found.get(limit).map(|parked| parked.seq.get());
+    found.truncate(limit);
+    let items = found.into_iter().map(|parked| parked_body(log, parked)).collect();
+    Ok(Json(ListBody { items, next_from }).into_response())
+}
+
+/// `GET /v1/parked/{command_id}`
+pub(super) async fn read(
+    call: Call,
+    CommandParameter(id): CommandParameter,
+) -> Result<Response, Problem> {
+    own(&call, id)?;
+    let mut found = call.daybook.parked(id.seq, 1);
+    let parked = found.pop().filter(|parked| parked.seq == id.seq).ok_or_else(not_parked)?;
+    Ok(Json(parked_body(id.log, parked)).into_response())
+}
+
+/// `POST /v1/parked/{command_id}/retry`
+pub(super) async fn retry(
+    call: Call,
+    CommandParameter(id): CommandParameter,
+) -> Result<Response, Problem> {
+    release(&call, id, Release::Retry).await
+}
+
+/// `DELETE /v1/parked/{command_id}`
+pub(super) async fn discard(
+    call: Call,
+    CommandParameter(id): CommandParameter,
+) -> Result<Response, Problem> {
+    release(&call, id, Release::Discard).await
+}
+
+/// The answer is that of `GET /v1/commands/{command_id}`.
+async fn release(call: &Call, id: CommandId, how: Release) -> Result<Response, Problem> {
+    own(call, id)?;
+    let state = call.daybook.release(id.seq, how, call.deadline).await?;
+    Ok(body(id, state))
+}
+
+/// Only the service of its log can do anything about a command.
+fn own(call: &Call, id: CommandId) -> Result<(), Problem> {
+    if id.log == call.daybook.log() { Ok(()) } else { Err(not_parked()) }
+}
+
+fn not_parked() -> Problem {
+    Problem::new(Kind::CommandNotParked, "No command of that id is parked here.")
+}
+
+fn parked_body(log: LogId, parked: Parked) -> ParkedBody {
+    let Parked { seq, note, attempts, reason, since } = parked;
+    let command_id = CommandId { log, seq }.to_string();
+    ParkedBody { command_id, seq: seq.get(), note_id: note.to_string(), attempts, reason, since }
+}
+
+fn parse(query: &str) -> Result<(Sequence, usize), InputError> {
+    let (mut from, mut limit) = (None, None);
+    let unreadable = |name: String| InputError::parameter(name, "is not percent-encoded UTF-8");
+    for (name, value) in query_string::parse(query).map_err(unreadable)? {
+        let place = match name.as_str() {
+            "from" => &mut from,
+            "limit" => &mut limit,
+            _ => return Err(InputError::parameter("query", "takes only from and limit")),
+        };
+        if place.is_some() {
+            return Err(InputError::parameter(name, "is given more than once"));
+        }
+        let number: Result<u64, _> = value.parse();
+        *place = Some(number.map_err(|_| InputError::parameter(name, "must be a whole number"))?);
+    }
+    let limit = match limit {
+        None => DEFAULT_LIMIT,
+        Some(limit) => usize::try_from(limit)
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+            .ok_or_else(|| InputError::parameter("limit", "must be from 1 to 200"))?,
+    };
+    Ok((from.map_or(Sequence::ZERO, Sequence::new), limit))
+}
+
+impl From<ReleaseError> for Problem {
+    fn from(error: ReleaseError) -> Self {
+        match error {
+            ReleaseError::NotParked => not_parked(),
+            ReleaseError::Unavailable { retry_after_seconds } => {
+                Self::reads_unavailable(retry_after_seconds)
+            }
+            ReleaseError::Unclear => Self::new(
+                Kind::OutcomeUnknown,
+                "It was begun and may take effect. Read the command before repeating it.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A running service, spoken to over HTTP by the commands that need it.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::domain::CommandId;
+
+/// How long an answer may take: longer than the service takes for any.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a service gave no answer, or not the one that was wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceClientError {
+    /// Nobody answers there, or no Daybook.
+    #[error("no service answers at {address}: {reason}")]
+    Unreachable {
+        /// Where it was looked for.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The service said no.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// A parked command, as the service tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ParkedRecord {
+    /// The id of the command.
+    pub command_id: String,
+    /// Its sequence.
+    pub seq: u64,
+    /// The note that it is about.
+    pub note_id: String,
+    /// How often it was attempted; 0 when it only waits behind another.
+    pub attempts: u32,
+    /// What the last attempt ended with.
+    pub reason: String,
+    /// When it was parked, RFC 3339.
+    pub since: String,
+}
+
+#[derive(Deserialize)]
+struct ParkedPage {
+    items: Vec<ParkedRecord>,
+    next_from: Option<u64>,
+}
+
+/// A client of the service at one address.
+pub struct ServiceClient {
+    client: Client,
+    address: String,
+}
+
+impl ServiceClient {
+    /// The service that listens on that address, which may be one that stands for
+    /// all addresses of this machine.
+    ///
+    /// # Errors
+    /// When there can be no HTTP client.
+    pub fn at(bind_address: &str) -> Result<Self, ServiceClientError> {
+        let address = match bind_address.rsplit_once(':') {
+            Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
+            Some(("[::]", port)) => format!("[::1]:{port}"),
+            _ => bind_address.to_owned(),
+        };
+        let client = Client::builder().timeout(PATIENCE).no_proxy().build();
+        let client = client.map_err(|error| ServiceClientError::Refused(error.to_string()))?;
+        Ok(Self { client, address })
+    }
+
+    /// What `GET /health` answers.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn health(&self) -> Result<Value, ServiceClientError> {
+        self.read(self.request(Method::GET, "/health")).await
+    }
+
+    /// Every parked command.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn parked(&self) -> Result<Vec<ParkedRecord>, ServiceClientError> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        loop {
+            let path = format!("/v1/parked?limit=200&from={from}");
+            let page: ParkedPage = self.read(self.request(Method::GET, &path)).await?;
+            all.extend(page.items);
+            match page.next_from {
+                Some(next) => from = next,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Has a parked command attempted again, and returns how far it has come.
+    ///
+    /// # Errors
+    /// When nobody answers, it is not parked, or the database is away.
+    pub async fn retry(&self, id: CommandId) -> Result<Value, ServiceClientError> {
+        self.read(self.request(Method::POST, &format!("/v1/parked/{id}/retry"))).await
+    }
+
+    /// Has a parked command given up, and returns how far it has come.
+    ///
+    /// # Errors
+    /// As for [`retry`](Self::retry).
+    pub async fn discard(&self, id: CommandId) -> Result<Value, ServiceClientError> {
+        self.read(self.request(Method::DELETE, &format!("/v1/parked/{id}"))).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    async fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<T, ServiceClientError> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let text = text(response).await.map_err(|error| self.unreachable(&error))?;
+        if status == StatusCode::OK {
+            return serde_json::from_str(&text).map_err(|error| self.unreachable(&error));
+        }
+        let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+        match problem.get("detail").and_then(Value::as_str) {
+            Some(detail) => Err(ServiceClientError::Refused(detail.to_owned())),
+            None => Err(self.unreachable(&format!("it answered {status}"))),
+        }
+    }
+
+    fn unreachable(&self, reason: &dyn ToString) -> ServiceClientError {
+        let (address, reason) = (self.address.clone(), reason.to_string());
+        ServiceClientError::Unreachable { address, reason }
+    }
+}
+
+async fn text(response: Response) -> reqwest::Result<String> {
+    response.text().await
+}
