@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::program::{Service, daybook, run};
 
 /// The exit code, and what was found of each thing as `health: text`.
-fn doctor(data_dir: &Path, settings: &[(&str, &str)]) -> (Option<i32>, impl Fn(&str) -> String) {
+fn doctor(
+    data_dir: &Path,
+    settings: &[(&str, &str)],
+) -> (Option<i32>, impl Fn(&str) -> String + use<>) {
     let mut command = daybook(data_dir);
     command.envs(settings.iter().copied()).args(["doctor", "--json"]);
     let output = run(&mut command);

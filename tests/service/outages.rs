@@ -32,10 +32,19 @@ pub(crate) async fn ready(service: &Service) -> (StatusCode, Value) {
 }
 
 /// Asks until it is so, and tells how long that took.
-pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> Duration {
+    until_within(Duration::from_secs(60), what, holds).await
+}
+
+/// The same for what may take longer.
+pub(crate) async fn until_within(
+    patience: Duration,
+    what: &str,
+    mut holds: impl AsyncFnMut() -> bool,
+) -> Duration {
     let started = Instant::now();
     while !holds().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "{what} did not happen");
+        assert!(started.elapsed() < patience, "{what} did not happen");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     started.elapsed()

@@ -46,9 +46,10 @@ pub(super) fn is_no_version(error: &Error) -> bool {
 pub(super) fn classify(error: &Error) -> StoreError {
     let message = || without_values(error.message());
     match error.details() {
-        // The guards of a commit are the only statements that throw.
+        // The guards of a commit; nothing else of Daybook throws.
         ErrorDetails::Thrown if error.message().ends_with("changed") => StoreError::Changed,
-        ErrorDetails::Thrown => StoreError::Moved,
+        ErrorDetails::Thrown if error.message().ends_with("moved") => StoreError::Moved,
+        ErrorDetails::Thrown => StoreError::TransactionFailed(message()),
         ErrorDetails::Query(Some(QueryError::TransactionConflict)) => {
             StoreError::Conflict(message())
         }
@@ -80,9 +81,24 @@ fn by_text(error: &Error) -> StoreError {
         StoreError::ConnectionFailed(message)
     } else if says("Couldn't coerce value") || says("no such field exists") {
         StoreError::TransactionFailed(message)
+    } else if let Some(place) = place_of_rule(text) {
+        StoreError::TransactionFailed(format!("a rule of the database refuses {place}"))
+    } else if text.starts_with("Error while processing event") {
+        // What it says may hold a value.
+        StoreError::TransactionFailed("an event of the database refuses it".to_owned())
+    } else if says("already contains") {
+        StoreError::TransactionFailed("a unique index of the database refuses it".to_owned())
     } else {
         StoreError::Internal(message)
     }
+}
+
+/// The field and the record that a rule is about (`ASSERT`, `READONLY`), from
+/// `Found VALUE for field FIELD, with record RECORD, but field RULE`.
+fn place_of_rule(text: &str) -> Option<&str> {
+    let end = [", but field must conform to", ", but field is readonly"];
+    let (before, _) = end.into_iter().find_map(|end| text.rsplit_once(end))?;
+    before.rfind(" for field `").and_then(|start| before.get(start + 5..))
 }
 
 /// The text without anything that may be a value: SurrealDB quotes strings, so

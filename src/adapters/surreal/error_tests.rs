@@ -76,6 +76,36 @@ async fn a_refused_value_is_named_by_record_and_field() {
     assert!(message.contains("`first`") && message.contains("marker:a"), "{message}");
 }
 
+/// What someone may have added to a table refuses the command, not the database.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_of_others_are_told_from_failures() {
+    let store = connected().await;
+    let client = store.client().unwrap();
+    let rules = "
+        DEFINE TABLE ruled;
+        DEFINE FIELD a ON ruled ASSERT $value != \"it's a \\\"secret\\\"\";
+        DEFINE FIELD b ON ruled READONLY;
+        DEFINE INDEX c ON ruled FIELDS c UNIQUE;
+        DEFINE EVENT d ON ruled WHEN $after.d != NONE THEN { THROW $after.d };
+        CREATE ruled:there SET b = 1, c = $secret;
+    ";
+    let mut variables = Object::new();
+    variables.insert("secret", SECRET);
+    client.query(rules).bind(variables).await.unwrap().check().unwrap();
+    for (text, told) in [
+        ("CREATE ruled:x SET a = $secret", "field `a`, with record `ruled:x`"),
+        ("UPDATE ruled:there SET b = $secret", "field `b`, with record `ruled:there`"),
+        ("CREATE ruled:x SET c = $secret", "a unique index"),
+        ("CREATE ruled:x SET d = $secret", "an event"),
+    ] {
+        let error = error_of(&client, text).await;
+        let class = classify(&error);
+        assert!(matches!(class, StoreError::TransactionFailed(_)), "{text}: {error:?}");
+        let message = class.to_string();
+        assert!(message.contains(told) && !message.contains("secret"), "{message}: {error:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn transactions_that_write_the_same_record_conflict() {
     let store = connected().await;
