@@ -8,10 +8,12 @@
 mod args;
 mod flags;
 mod log;
+mod log_cat;
 mod log_compare;
 mod log_convert;
 mod log_outcome;
 mod log_owner;
+mod log_pause;
 mod log_record;
 mod log_report;
 mod post;
@@ -20,10 +22,13 @@ mod progress;
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use flags::SettingFlags;
 pub use log::LogCommand;
+pub use log_cat::CatCommand;
 pub use log_outcome::{Finding, LogCommandError};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
 
+#[cfg(test)]
+mod log_cat_tests;
 #[cfg(test)]
 mod log_convert_tests;
 #[cfg(test)]

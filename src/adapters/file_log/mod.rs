@@ -110,8 +110,8 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `copy` writes a surveyed log anew. All of them touch files
-//! through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew, `follow` reads on in one
+//! that another process writes. All of them touch files through [`disk`] only.
 
 mod codec;
 pub(crate) mod copy;
@@ -120,6 +120,7 @@ pub mod disk;
 mod envelope;
 mod failure;
 mod fault;
+pub(crate) mod follow;
 mod frame;
 mod index;
 mod log;
@@ -155,6 +156,8 @@ mod contract_tests;
 mod copy_tests;
 #[cfg(test)]
 mod envelope_tests;
+#[cfg(test)]
+mod follow_tests;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]
