@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
-    Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, LogSubcommand,
-    PostCommand, SettingFlags,
+    Cli, Command, DatabaseAnswer, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError,
+    LogSubcommand, PostCommand, SettingFlags, StatusCommand,
 };
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
+use daybook::adapters::system::SystemClock;
 use daybook::adapters::telemetry::{self, TelemetryError};
+use daybook::ports::Clock;
 use daybook::runtime;
 use daybook::signals::Signals;
 use daybook::wiring::{self, Service};
@@ -40,6 +42,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
     let sources = Sources::gather(cli.config.as_deref(), env::vars_os(), given)?;
     match log {
+        Some(LogSubcommand::Look(LogCommand::Status(command))) => status(command, &sources),
         Some(LogSubcommand::Look(log)) => look(&log, &sources.data_dir()?),
         Some(LogSubcommand::Post(post)) => posting(post, &Settings::read(&sources)?),
         None => serve(Settings::read(&sources)?),
@@ -47,10 +50,30 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
-    Ok(match log.run(data_dir, &mut io::stdout().lock(), &mut io::stderr())? {
+    Ok(exit_code(log.run(data_dir, &mut io::stdout().lock(), &mut io::stderr())?))
+}
+
+fn exit_code(finding: Finding) -> ExitCode {
+    match finding {
         Finding::Sound => ExitCode::SUCCESS,
         Finding::Damaged => ExitCode::from(EXIT_FAILURE),
-    })
+    }
+}
+
+/// Tells about the log whatever the other settings are: they matter only to what
+/// the database could add.
+fn status(command: StatusCommand, sources: &Sources) -> Result<ExitCode> {
+    let data_dir = sources.data_dir()?;
+    let settings = Settings::read(sources);
+    let known = settings.as_ref().ok().map(wiring::log_settings);
+    let mut ask = |log| match &settings {
+        Ok(settings) => runtime::run(wiring::database_of(settings.clone(), log))
+            .unwrap_or_else(|error| DatabaseAnswer::Unknown(error.to_string())),
+        // One problem a line otherwise.
+        Err(error) => DatabaseAnswer::Unknown(error.to_string().replace("\n  ", "; ")),
+    };
+    let out = &mut io::stdout().lock();
+    Ok(exit_code(command.run(&data_dir, known.as_ref(), SystemClock.now(), &mut ask, out)?))
 }
 
 fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {

@@ -11,6 +11,7 @@
 
 mod database;
 mod offline;
+mod status;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use tracing::{info, warn};
 
 use self::database::{database_name, make_store};
 pub use self::offline::{rebuild, replay};
+pub use self::status::{database_of, log_settings};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::{
     FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, SyncPolicy,
@@ -239,12 +241,7 @@ fn app_options(settings: &Settings) -> Options {
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
     let data_dir = settings.data_dir.clone();
     let options = FileLogOptions {
-        format: match settings.command_log_format {
-            LogFormat::Cbor => PayloadFormat::Cbor,
-            LogFormat::Json => PayloadFormat::Json,
-            LogFormat::Bincode => PayloadFormat::Bincode,
-            LogFormat::MessagePack => PayloadFormat::MessagePack,
-        },
+        format: payload_format(settings.command_log_format),
         sync: match settings.command_log_sync {
             LogSync::Always => SyncPolicy::Always,
             LogSync::Interval(span) => SyncPolicy::Interval(span.get()),
@@ -260,6 +257,15 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
             .map_err(ServiceError::Log)
     });
     Ok(Arc::new(opening.await??))
+}
+
+fn payload_format(format: LogFormat) -> PayloadFormat {
+    match format {
+        LogFormat::Cbor => PayloadFormat::Cbor,
+        LogFormat::Json => PayloadFormat::Json,
+        LogFormat::Bincode => PayloadFormat::Bincode,
+        LogFormat::MessagePack => PayloadFormat::MessagePack,
+    }
 }
 
 /// Makes the data folder where it is not there, and its name durable.

@@ -5,6 +5,7 @@ pub mod file_log;
 pub mod http;
 pub mod memory;
 pub mod no_metrics;
+pub mod service_client;
 pub mod settings;
 #[cfg(feature = "surreal")]
 pub mod surreal;

@@ -4,6 +4,7 @@
 //! background task: the only writer of the database and the only judge of
 //! commands. They share what is pending and how the database is, nothing else.
 
+mod applied;
 mod applier;
 mod attach;
 mod availability;
@@ -29,6 +30,7 @@ mod step;
 mod submit;
 mod unpark;
 
+pub use applied::AppliedLog;
 pub use applier::Applier;
 pub use attach::Mismatch;
 pub use bounded_log::BoundedLog;

@@ -9,17 +9,19 @@ use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::log_cat::CatCommand;
 use super::log_convert::convert;
-use super::log_outcome::{Finding, LogCommandError};
+use super::log_outcome::{Finding, LogCommandError, unless_closed};
 use super::log_owner::{Look, look};
 use super::log_pause::Pause;
-use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
-use crate::adapters::file_log::survey::Segment;
+use super::log_report::{TailState, report_damage, tail_json, tail_text};
+use super::log_status::{DatabaseAnswer, StatusCommand};
 use crate::adapters::file_log::{LOG_FOLDER, PayloadFormat};
+use crate::adapters::system::SystemClock;
 use crate::domain::Sequence;
+use crate::ports::Clock;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 the log is sound, 1 it is damaged or ends with an unfinished write, \
@@ -43,13 +45,17 @@ pub enum LogCommand {
     /// Reads the headers of all segments and the whole last one; `verify` reads
     /// everything. Works beside a running service.
     ///
-    /// Example: daybook log status --json | jq .last
+    /// Tells also how far the database of the settings is behind: the checkpoint,
+    /// how many commands are not applied yet and for how long the oldest of them
+    /// waits, and how many are parked. A database that a running process has
+    /// embedded is left alone; the service at BIND_ADDRESS is asked instead, which
+    /// does not tell the checkpoint. An embedded database that nobody has is opened
+    /// for that, and closed again. Where nothing is to be had, `database` says why,
+    /// and the exit code stays that of the log.
+    ///
+    /// Example: daybook log status --json | jq '.last, .checkpoint, .unapplied'
     #[command(after_help = EXIT_CODES)]
-    Status {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    Status(StatusCommand),
     /// Print the commands of the log as JSON Lines.
     ///
     /// Each line holds sequence, command_id, accepted_at, kind, note_id, fields,
@@ -119,57 +125,17 @@ impl LogCommand {
         err: &mut dyn Write,
     ) -> Result<Finding, LogCommandError> {
         let dir = data_dir.join(LOG_FOLDER);
-        let result = match self {
-            Self::Status { json } => status(&dir, *json, out),
+        unless_closed(match self {
+            Self::Status(status) => {
+                // Who knows more asks for it by itself.
+                let ask = &mut |_| DatabaseAnswer::Unknown("it was not asked".to_owned());
+                status.run(data_dir, None, SystemClock.now(), ask, out)
+            }
             Self::Cat(cat) => print(cat, &dir, out, err),
             Self::Convert { to, into, json } => convert(&dir, *to, into, *json, out, err),
             Self::Verify { json } => verify(&dir, *json, out),
-        };
-        match result {
-            Err(LogCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Ok(Finding::Sound)
-            }
-            result => result,
-        }
+        })
     }
-}
-
-fn status(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCommandError> {
-    let last_segment_only = Sequence::new(u64::MAX);
-    let (survey, state) = match look(dir, last_segment_only, &mut |_| ControlFlow::Continue(()))? {
-        Look::Read { survey, state } => (survey, state),
-        Look::Damaged(fault) => return report_damage(&fault, json, out),
-    };
-    let first = survey.segments.first().map_or(Sequence::FIRST, |segment| segment.first);
-    let last = survey.segments.last().map_or(Sequence::ZERO, Segment::last);
-    let bytes: u64 = survey.segments.iter().map(|segment| segment.bytes).sum();
-    if json {
-        let segments: Vec<Value> = survey.segments.iter().map(segment_json).collect();
-        let status = json!({
-            "log_id": survey.log().map(|log| log.to_string()),
-            "first": first.get(),
-            "last": last.get(),
-            "commands": last.next().since(first),
-            "bytes": bytes,
-            "proven_synced": survey.proven.get(),
-            "tail": tail_json(&survey.tail, state),
-            "segments": segments,
-        });
-        writeln!(out, "{status}")?;
-        return Ok(state.finding());
-    }
-    let log = survey.log().map_or_else(|| "none yet".to_owned(), |log| log.to_string());
-    writeln!(out, "log        {log}")?;
-    writeln!(out, "commands   {} ({first} to {last})", last.next().since(first))?;
-    writeln!(out, "bytes      {bytes}")?;
-    writeln!(out, "tail       {}", tail_text(&survey, state))?;
-    writeln!(out, "segments   {}", survey.segments.len())?;
-    for segment in &survey.segments {
-        let Segment { format, first, bytes, .. } = segment;
-        let (file, last) = (segment.file_name(), segment.last());
-        writeln!(out, "  {file}  {format}  {first} to {last}  {bytes} bytes")?;
-    }
-    Ok(state.finding())
 }
 
 fn verify(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCommandError> {

@@ -16,6 +16,7 @@ mod log_owner;
 mod log_pause;
 mod log_record;
 mod log_report;
+mod log_status;
 mod post;
 mod progress;
 
@@ -24,6 +25,7 @@ pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_cat::CatCommand;
 pub use log_outcome::{Finding, LogCommandError};
+pub use log_status::{AskedLog, DatabaseAnswer, LogSettings, StatusCommand};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
 
@@ -31,5 +33,7 @@ pub use progress::Progress;
 mod log_cat_tests;
 #[cfg(test)]
 mod log_convert_tests;
+#[cfg(test)]
+mod log_status_tests;
 #[cfg(test)]
 mod log_tests;
