@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
-    Cli, Command, DatabaseAnswer, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError,
-    LogSubcommand, PostCommand, SettingFlags, StatusCommand,
+    AuditCommand, Cli, Command, DatabaseAnswer, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand,
+    LogCommandError, LogSubcommand, PostCommand, SettingFlags, StatusCommand,
 };
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
 use daybook::adapters::system::SystemClock;
@@ -44,6 +44,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match log {
         Some(LogSubcommand::Look(LogCommand::Status(command))) => status(command, &sources),
         Some(LogSubcommand::Look(log)) => look(&log, &sources.data_dir()?),
+        Some(LogSubcommand::Audit(command)) => Ok(audit(command, &sources)),
         Some(LogSubcommand::Post(post)) => posting(post, &Settings::read(&sources)?),
         None => serve(Settings::read(&sources)?),
     }
@@ -87,6 +88,24 @@ fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
     };
     posted.print(json, &mut io::stdout().lock())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exit code 1 says that there are differences, so whatever kept it from looking
+/// for them is another.
+fn audit(command: AuditCommand, sources: &Sources) -> ExitCode {
+    let audited = || -> Result<bool> {
+        let audited = runtime::run(wiring::audit(Settings::read(sources)?))??;
+        audited.print(command.json, &mut io::stdout().lock())?;
+        Ok(audited.is_equal())
+    };
+    match audited() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_FAILURE),
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
 }
 
 fn serve(settings: Settings) -> Result<ExitCode> {

@@ -23,7 +23,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
 use self::database::{database_name, make_store};
-pub use self::offline::{rebuild, replay};
+pub use self::offline::{audit, rebuild, replay};
 pub use self::status::{database_of, log_settings};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::{

@@ -7,6 +7,7 @@
 mod applied;
 mod applier;
 mod attach;
+mod audit;
 mod availability;
 mod backoff;
 mod bounded_log;
@@ -33,6 +34,7 @@ mod unpark;
 pub use applied::AppliedLog;
 pub use applier::Applier;
 pub use attach::Mismatch;
+pub use audit::{Audit, AuditedNote};
 pub use bounded_log::BoundedLog;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
@@ -45,6 +47,8 @@ pub use step::{ApplierError, Step};
 
 #[cfg(test)]
 mod applier_tests;
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod availability_tests;
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The command line.
 //!
 //! `daybook` and `daybook serve` run the service; `daybook log` reads a command
-//! log, also beside a running service, or posts it to a database without one. Every setting is a flag, made from the
+//! log, also beside a running service, or posts it to a database or compares it with one, without a service. Every setting is a flag, made from the
 //! table of settings. Exit codes are part of the interface:
 //! [`EXIT_FAILURE`] and [`EXIT_USAGE`].
 
 mod args;
+mod audit;
 mod flags;
 mod log;
 mod log_cat;
@@ -21,6 +22,7 @@ mod post;
 mod progress;
 
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
+pub use audit::{AuditCommand, Audited, Comparison};
 pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_cat::CatCommand;
@@ -29,6 +31,8 @@ pub use log_status::{AskedLog, DatabaseAnswer, LogSettings, StatusCommand};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
 
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod log_cat_tests;
 #[cfg(test)]
