@@ -8,14 +8,16 @@ use std::process::ExitCode;
 use anyhow::{Error, Result, anyhow};
 use clap::Parser;
 use daybook::adapters::cli::{
-    Cli, Command, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand, LogCommandError, LogSubcommand,
-    ParkedCommand, PostCommand, SettingFlags, print_checks, print_one, print_parked,
-    print_released,
+    AuditCommand, Cli, Command, DatabaseAnswer, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand,
+    LogCommandError, LogSubcommand, ParkedCommand, PostCommand, SettingFlags, StatusCommand,
+    print_checks, print_one, print_parked, print_released,
 };
 use daybook::adapters::service_client::ServiceClient;
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
+use daybook::adapters::system::SystemClock;
 use daybook::adapters::telemetry::{self, TelemetryError};
 use daybook::app::Release;
+use daybook::ports::Clock;
 use daybook::runtime;
 use daybook::signals::Signals;
 use daybook::wiring::{self, Service};
@@ -43,7 +45,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
     }
     let sources = Sources::gather(cli.config.as_deref(), env::vars_os(), given)?;
     match command {
+        Some(Command::Log(LogSubcommand::Look(LogCommand::Status(command)))) => {
+            status(command, &sources)
+        }
         Some(Command::Log(LogSubcommand::Look(log))) => look(&log, &sources.data_dir()?),
+        Some(Command::Log(LogSubcommand::Audit(command))) => Ok(audit(command, &sources)),
         Some(Command::Log(LogSubcommand::Post(post))) => posting(post, &Settings::read(&sources)?),
         Some(Command::Parked(parked)) => see_to(parked, &Settings::read(&sources)?),
         Some(Command::Doctor { json }) => doctor(json, Settings::read(&sources)?),
@@ -53,10 +59,30 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
-    Ok(match log.run(data_dir, &mut io::stdout().lock(), &mut io::stderr())? {
+    Ok(exit_code(log.run(data_dir, &mut io::stdout().lock(), &mut io::stderr())?))
+}
+
+fn exit_code(finding: Finding) -> ExitCode {
+    match finding {
         Finding::Sound => ExitCode::SUCCESS,
         Finding::Damaged => ExitCode::from(EXIT_FAILURE),
-    })
+    }
+}
+
+/// Tells about the log whatever the other settings are: they matter only to what
+/// the database could add.
+fn status(command: StatusCommand, sources: &Sources) -> Result<ExitCode> {
+    let data_dir = sources.data_dir()?;
+    let settings = Settings::read(sources);
+    let known = settings.as_ref().ok().map(wiring::log_settings);
+    let mut ask = |log| match &settings {
+        Ok(settings) => runtime::run(wiring::database_of(settings.clone(), log))
+            .unwrap_or_else(|error| DatabaseAnswer::Unknown(error.to_string())),
+        // One problem a line otherwise.
+        Err(error) => DatabaseAnswer::Unknown(error.to_string().replace("\n  ", "; ")),
+    };
+    let out = &mut io::stdout().lock();
+    Ok(exit_code(command.run(&data_dir, known.as_ref(), SystemClock.now(), &mut ask, out)?))
 }
 
 fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
@@ -125,6 +151,24 @@ fn health(json: bool, settings: &Settings) -> Result<ExitCode> {
     }
     let is_well = ["healthy", "degraded"].contains(&state);
     Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+}
+
+/// Exit code 1 says that there are differences, so whatever kept it from looking
+/// for them is another.
+fn audit(command: AuditCommand, sources: &Sources) -> ExitCode {
+    let audited = || -> Result<bool> {
+        let audited = runtime::run(wiring::audit(Settings::read(sources)?))??;
+        audited.print(command.json, &mut io::stdout().lock())?;
+        Ok(audited.is_equal())
+    };
+    match audited() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_FAILURE),
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
 }
 
 fn serve(settings: Settings) -> Result<ExitCode> {

@@ -14,6 +14,7 @@ mod database;
 mod doctor;
 mod offline;
 mod parked;
+mod status;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -27,8 +28,9 @@ use tracing::{info, warn};
 pub use self::adopt::adopt;
 use self::database::{database_name, make_store};
 pub use self::doctor::doctor;
-pub use self::offline::{rebuild, replay};
+pub use self::offline::{audit, rebuild, replay};
 pub use self::parked::{list_parked, release};
+pub use self::status::{database_of, log_settings};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::successor::settle;
 use crate::adapters::file_log::{
@@ -274,12 +276,7 @@ async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceErr
 
 fn log_options(settings: &Settings) -> FileLogOptions {
     FileLogOptions {
-        format: match settings.command_log_format {
-            LogFormat::Cbor => PayloadFormat::Cbor,
-            LogFormat::Json => PayloadFormat::Json,
-            LogFormat::Bincode => PayloadFormat::Bincode,
-            LogFormat::MessagePack => PayloadFormat::MessagePack,
-        },
+        format: payload_format(settings.command_log_format),
         sync: match settings.command_log_sync {
             LogSync::Always => SyncPolicy::Always,
             LogSync::Interval(span) => SyncPolicy::Interval(span.get()),
@@ -287,6 +284,15 @@ fn log_options(settings: &Settings) -> FileLogOptions {
         },
         segment_bytes: settings.command_log_segment_bytes.get(),
         ..FileLogOptions::default()
+    }
+}
+
+fn payload_format(format: LogFormat) -> PayloadFormat {
+    match format {
+        LogFormat::Cbor => PayloadFormat::Cbor,
+        LogFormat::Json => PayloadFormat::Json,
+        LogFormat::Bincode => PayloadFormat::Bincode,
+        LogFormat::MessagePack => PayloadFormat::MessagePack,
     }
 }
 

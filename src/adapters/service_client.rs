@@ -11,6 +11,9 @@ use crate::domain::CommandId;
 /// How long an answer may take: longer than the service takes for any.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the answer to a look may take.
+const LOOK_PATIENCE: Duration = Duration::from_secs(5);
+
 /// Why a service gave no answer, or not the one that was wanted.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceClientError {
@@ -115,6 +118,19 @@ impl ServiceClient {
         self.read(self.request(Method::DELETE, &format!("/v1/parked/{id}"))).await
     }
 
+    /// What it answers to a `GET` of that path, whatever the status.
+    ///
+    /// # Errors
+    /// When nobody answers, or not with JSON.
+    pub async fn get(&self, path: &str) -> Result<(StatusCode, Value), ServiceClientError> {
+        let request = self.request(Method::GET, path).timeout(LOOK_PATIENCE);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let body = text(response).await.map_err(|error| self.unreachable(&error))?;
+        let body = serde_json::from_str(&body).map_err(|error| self.unreachable(&error))?;
+        Ok((status, body))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
@@ -144,4 +160,45 @@ impl ServiceClient {
 
 async fn text(response: Response) -> reqwest::Result<String> {
     response.text().await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get as route;
+    use rstest::rstest;
+    use tokio::net::TcpListener;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::adapters::http::serve;
+
+    #[tokio::test]
+    async fn what_a_service_answers_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let router = Router::new()
+            .route("/there", route(async || axum::Json(serde_json::json!({ "a": 1 }))))
+            .route("/text", route(async || "text"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let until = async { drop(stopped.await) };
+        let serving = tokio::spawn(serve(listener, router, until, Duration::from_secs(9)));
+        let client = ServiceClient::at(&address).unwrap();
+        let (status, body) = client.get("/there").await.unwrap();
+        assert_eq!((status, &body["a"]), (StatusCode::OK, &Value::from(1)));
+        client.get("/text").await.unwrap_err();
+        client.health().await.unwrap_err();
+        drop(client);
+        drop(stop);
+        serving.await.unwrap().unwrap();
+        ServiceClient::at(&address).unwrap().get("/there").await.unwrap_err();
+    }
+
+    #[rstest]
+    #[case("0.0.0.0:8080", "127.0.0.1:8080")]
+    #[case("[::]:8080", "[::1]:8080")]
+    #[case("host:1", "host:1")]
+    fn all_addresses_of_a_machine_are_its_own(#[case] bound: &str, #[case] asked: &str) {
+        assert_eq!(ServiceClient::at(bound).unwrap().address, asked);
+    }
 }

@@ -5,8 +5,10 @@
 //! commands. They share what is pending and how the database is, nothing else.
 
 mod adopt;
+mod applied;
 mod applier;
 mod attach;
+mod audit;
 mod availability;
 mod backoff;
 mod bounded_log;
@@ -32,8 +34,10 @@ mod submit;
 mod unpark;
 
 pub use adopt::{AdoptError, Carried, Ends, Succession};
+pub use applied::AppliedLog;
 pub use applier::Applier;
 pub use attach::Mismatch;
+pub use audit::{Audit, AuditedNote};
 pub use bounded_log::BoundedLog;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
@@ -49,6 +53,8 @@ pub use step::{ApplierError, Step};
 mod adopt_tests;
 #[cfg(test)]
 mod applier_tests;
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod availability_tests;
 #[cfg(test)]

@@ -14,6 +14,46 @@ use crate::adapters::surreal::{
 };
 use crate::ports::{NoteStore, StoreError};
 
+/// Who can read the database beside the process that posts to it.
+#[cfg_attr(
+    not(feature = "surreal"),
+    expect(dead_code, reason = "the store in memory is that of one process")
+)]
+pub(super) enum Reach {
+    /// Everyone: it is a server.
+    Anyone,
+    /// One process at a time: it is embedded, in a folder.
+    Alone,
+    /// No other process, for this reason.
+    Nobody(String),
+}
+
+/// Who can read the database of the settings.
+#[cfg(feature = "surreal")]
+pub(super) fn reach(settings: &Settings) -> Reach {
+    let folder = match &settings.db_endpoint {
+        Endpoint::Server(_) => return Reach::Anyone,
+        Endpoint::Memory => {
+            return Reach::Nobody("mem:// keeps nothing while no service runs".to_owned());
+        }
+        Endpoint::UnderDataDir => settings.data_dir.join("database"),
+        Endpoint::SurrealKv(folder) => folder.clone(),
+    };
+    // Connecting would make it.
+    if folder.exists() {
+        Reach::Alone
+    } else {
+        Reach::Nobody(format!("there is no database yet: {} does not exist", folder.display()))
+    }
+}
+
+#[cfg(not(feature = "surreal"))]
+pub(super) fn reach(_settings: &Settings) -> Reach {
+    Reach::Nobody(
+        "this build has no SurrealDB, and keeps notes in the memory of the service".to_owned(),
+    )
+}
+
 /// The store, not connected.
 #[cfg(feature = "surreal")]
 pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {

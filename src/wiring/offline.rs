@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-use super::database::make_store;
+use super::database::{Reach, make_store, reach};
 use super::{ServiceError, app_options, open_log, ports};
-use crate::adapters::cli::{Posted, Progress, Until};
+use crate::adapters::cli::{Audited, Comparison, Posted, Progress, Until};
 use crate::adapters::settings::Settings;
-use crate::app::{Backlog, BoundedLog, Replay, ReplayError};
+use crate::app::{Audit, AuditedNote, Backlog, BoundedLog, Replay, ReplayError};
 use crate::domain::Sequence;
 use crate::ports::{CommandLog, Continuity, NoteStore};
 
@@ -73,6 +73,49 @@ pub async fn rebuild(settings: Settings, until: Option<Until>) -> Result<Posted,
     };
     let posted = posted.await;
     finish(posted, replay.vouches(), &*whole, &*store).await
+}
+
+/// Compares the database of the settings with the log, and changes no command and
+/// no note.
+///
+/// # Errors
+/// When the log is in use or damaged, no longer begins with its first command, or
+/// does not belong to the database, and when there is no database to compare with.
+pub async fn audit(settings: Settings) -> Result<Audited, ServiceError> {
+    if let Reach::Nobody(why) = reach(&settings) {
+        return Err(ReplayError::Refused(format!("there is nothing to audit: {why}")).into());
+    }
+    let log = open_log(&settings).await?;
+    let store = make_store(&settings)?;
+    let mut replay = Replay::new(ports(&log, &store), app_options(&settings));
+    let audited = async {
+        replay.connect().await?;
+        // That they belong together.
+        replay.backlog().await?;
+        let may_be_healed = replay.vouches() == Continuity::Suspect;
+        let audit = Audit::new(Arc::clone(&log), Arc::clone(&store)).await?;
+        compare(audit, may_be_healed).await
+    };
+    let audited = audited.await;
+    finish(audited, replay.vouches(), &*log, &*store).await
+}
+
+async fn compare(mut audit: Audit, may_be_healed: bool) -> Result<Audited, ReplayError> {
+    let mut judging = Progress::new("judging", Some(audit.commands()));
+    audit.fold(|seq| judging.set(seq.get())).await?;
+    drop(judging);
+    let notes = audit.list().await?;
+    let mut comparing = Progress::of("notes", "comparing", Some(notes));
+    let mut comparison = Comparison::default();
+    let mut taken = Ok(());
+    let take = |note: AuditedNote<'_>| {
+        if taken.is_ok() {
+            taken = comparison.take(note);
+        }
+    };
+    audit.compare(take, |notes| comparing.set(notes)).await?;
+    taken.map_err(|error| ReplayError::Refused(format!("a note has no JSON: {error}")))?;
+    Ok(comparison.audited(&audit, may_be_healed))
 }
 
 async fn post(

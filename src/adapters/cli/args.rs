@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{LogCommand, ParkedCommand, PostCommand, SettingFlags};
+use super::{AuditCommand, LogCommand, ParkedCommand, PostCommand, SettingFlags};
 use crate::adapters::telemetry::LogStyle;
 
 /// The exit code of a service that could not start or did not end well, and of
@@ -30,6 +30,10 @@ cannot be used.";
 
 const HEALTH_EXIT_CODES: &str = "\
 Exit codes: 0 it is healthy or degraded, 1 it is starting or unhealthy, 2 nobody answers.";
+
+const AUDIT_EXIT_CODES: &str = "\
+Exit codes: 0 the database is what the log amounts to, 1 there are differences, 2 they could not \
+be compared, and the message says why.";
 
 /// A notes service that never loses a write.
 ///
@@ -74,7 +78,7 @@ pub enum Command {
     #[command(after_help = EXIT_CODES)]
     Serve(SettingFlags),
 
-    /// Look at the command log, or post it to a database.
+    /// Look at the command log, post it to a database, or compare the two.
     #[command(subcommand, after_help = EXIT_CODES)]
     Log(LogSubcommand),
 
@@ -118,6 +122,26 @@ pub enum LogSubcommand {
     /// Into a database.
     #[command(flatten)]
     Post(PostCommand),
+    /// Compare the database of the settings with the log.
+    ///
+    /// Judges every command that the database has applied anew, from the first one on, and compares
+    /// the notes that this amounts to with those in the database, field by field. Prints each
+    /// difference, with the sizes and digests of texts but never a text itself, then how many notes
+    /// there are and one SHA-256 for each side: that of its notes by id, each as a line of JSON.
+    /// Opens both as the service would, and changes no command and no note.
+    ///
+    /// Commands that are not applied yet, or are parked, are left out and counted. Notes that the logs
+    /// of other instances have changed are counted and left out, since this log alone does not tell
+    /// what they should be; one that such a log deleted so long ago that the database has forgotten it
+    /// is told as missing.
+    ///
+    /// The service must be stopped, since the log has one owner; other instances on the same database
+    /// should be, too. All notes are held in memory. A log that no longer begins with command 1 cannot
+    /// be audited.
+    ///
+    /// Example: daybook log audit --json | jq '.differences[].id'
+    #[command(after_help = AUDIT_EXIT_CODES)]
+    Audit(AuditCommand),
 }
 
 #[cfg(test)]

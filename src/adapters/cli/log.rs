@@ -5,21 +5,24 @@
 //! whether it is held, it is taken for an instant), so they work beside a running
 //! service, and on a read-only copy.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::log_cat::CatCommand;
 use super::log_convert::convert;
-use super::log_outcome::{Finding, LogCommandError};
+use super::log_outcome::{Finding, LogCommandError, unless_closed};
 use super::log_owner::{Look, look};
-use super::log_record::LogRecord;
+use super::log_pause::Pause;
 use super::log_repair::repair;
-use super::log_report::{TailState, report_damage, segment_json, tail_json, tail_text};
-use crate::adapters::file_log::survey::{Segment, Visit};
-use crate::adapters::file_log::{Fault, LOG_FOLDER, PayloadFormat};
+use super::log_report::{TailState, report_damage, tail_json, tail_text};
+use super::log_status::{DatabaseAnswer, StatusCommand};
+use crate::adapters::file_log::{LOG_FOLDER, PayloadFormat};
+use crate::adapters::system::SystemClock;
 use crate::domain::Sequence;
+use crate::ports::Clock;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 the log is sound, 1 it is damaged or ends with an unfinished write, \
@@ -27,7 +30,8 @@ Exit codes: 0 the log is sound, 1 it is damaged or ends with an unfinished write
 
 const CAT_EXIT_CODES: &str = "\
 Exit codes: 0 everything up to the last complete command was printed, 1 the log is damaged, \
-2 it could not be read. An unfinished write at the end is no damage; `verify` tells of it.";
+2 it could not be read. An unfinished write at the end is no damage; `verify` tells of it. \
+Ctrl-C ends --follow as it ends any program (130 in a shell).";
 
 const CONVERT_EXIT_CODES: &str = "\
 Exit codes: 0 the new log is there and equal, 1 the log is damaged, or changed while it was read: \
@@ -46,33 +50,31 @@ pub enum LogCommand {
     /// Reads the headers of all segments and the whole last one; `verify` reads
     /// everything. Works beside a running service.
     ///
-    /// Example: daybook log status --json | jq .last
+    /// Tells also how far the database of the settings is behind: the checkpoint,
+    /// how many commands are not applied yet and for how long the oldest of them
+    /// waits, and how many are parked. A database that a running process has
+    /// embedded is left alone; the service at BIND_ADDRESS is asked instead, which
+    /// does not tell the checkpoint. An embedded database that nobody has is opened
+    /// for that, and closed again. Where nothing is to be had, `database` says why,
+    /// and the exit code stays that of the log.
+    ///
+    /// Example: daybook log status --json | jq '.last, .checkpoint, .unapplied'
     #[command(after_help = EXIT_CODES)]
-    Status {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
-    },
+    Status(StatusCommand),
     /// Print the commands of the log as JSON Lines.
     ///
     /// Each line holds sequence, command_id, accepted_at, kind, note_id, fields,
     /// precondition, idempotency, principal and trace_id. Works beside a running
-    /// service; ends at the last complete command. The last lines may then be
-    /// commands whose sync is still under way, and which are not acknowledged.
+    /// service; ends at the last complete command, or with --follow goes on with what
+    /// is logged from then on. The last lines may be commands whose sync is still
+    /// under way, and which are not acknowledged; should such a write fail, --follow
+    /// says so and prints what takes their place. The filters --since and --note read
+    /// every command of the stretch: clocks are set back at times.
     ///
     /// Example: daybook log cat --from 100 | jq 'select(.kind == "delete") | .note_id'
+    /// Example: daybook log cat --note my-note --since 2026-11-26T03:00:00Z --follow
     #[command(after_help = CAT_EXIT_CODES)]
-    Cat {
-        /// The first sequence to print. Default: the first that is retained.
-        #[arg(long, value_name = "SEQ")]
-        from: Option<u64>,
-        /// The last sequence to print. Default: the last there is.
-        #[arg(long, value_name = "SEQ")]
-        to: Option<u64>,
-        /// Accepted as with every command; the output is always JSON Lines.
-        #[arg(long)]
-        json: bool,
-    },
+    Cat(CatCommand),
     /// Write the log anew in another payload format, and prove the copy equal.
     ///
     /// The new log comes to be in the folder `log` of FOLDER, a data folder that is
@@ -147,58 +149,18 @@ impl LogCommand {
         err: &mut dyn Write,
     ) -> Result<Finding, LogCommandError> {
         let dir = data_dir.join(LOG_FOLDER);
-        let result = match self {
-            Self::Status { json } => status(&dir, *json, out),
-            Self::Cat { from, to, .. } => cat(&dir, *from, *to, out, err),
+        unless_closed(match self {
+            Self::Status(status) => {
+                // Who knows more asks for it by itself.
+                let ask = &mut |_| DatabaseAnswer::Unknown("it was not asked".to_owned());
+                status.run(data_dir, None, SystemClock.now(), ask, out)
+            }
+            Self::Cat(cat) => print(cat, &dir, out, err),
             Self::Convert { to, into, json } => convert(&dir, *to, into, *json, out, err),
             Self::Repair { apply, json } => repair(&dir, *apply, *json, out),
             Self::Verify { json } => verify(&dir, *json, out),
-        };
-        match result {
-            Err(LogCommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-                Ok(Finding::Sound)
-            }
-            result => result,
-        }
+        })
     }
-}
-
-fn status(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCommandError> {
-    let last_segment_only = Sequence::new(u64::MAX);
-    let (survey, state) = match look(dir, last_segment_only, &mut |_| ControlFlow::Continue(()))? {
-        Look::Read { survey, state } => (survey, state),
-        Look::Damaged(fault) => return report_damage(&fault, json, out),
-    };
-    let first = survey.segments.first().map_or(Sequence::FIRST, |segment| segment.first);
-    let last = survey.segments.last().map_or(Sequence::ZERO, Segment::last);
-    let bytes: u64 = survey.segments.iter().map(|segment| segment.bytes).sum();
-    if json {
-        let segments: Vec<Value> = survey.segments.iter().map(segment_json).collect();
-        let status = json!({
-            "log_id": survey.log().map(|log| log.to_string()),
-            "first": first.get(),
-            "last": last.get(),
-            "commands": last.next().since(first),
-            "bytes": bytes,
-            "proven_synced": survey.proven.get(),
-            "tail": tail_json(&survey.tail, state),
-            "segments": segments,
-        });
-        writeln!(out, "{status}")?;
-        return Ok(state.finding());
-    }
-    let log = survey.log().map_or_else(|| "none yet".to_owned(), |log| log.to_string());
-    writeln!(out, "log        {log}")?;
-    writeln!(out, "commands   {} ({first} to {last})", last.next().since(first))?;
-    writeln!(out, "bytes      {bytes}")?;
-    writeln!(out, "tail       {}", tail_text(&survey, state))?;
-    writeln!(out, "segments   {}", survey.segments.len())?;
-    for segment in &survey.segments {
-        let Segment { format, first, bytes, .. } = segment;
-        let (file, last) = (segment.file_name(), segment.last());
-        writeln!(out, "  {file}  {format}  {first} to {last}  {bytes} bytes")?;
-    }
-    Ok(state.finding())
 }
 
 fn verify(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCommandError> {
@@ -235,48 +197,15 @@ fn verify(dir: &Path, json: bool, out: &mut dyn Write) -> Result<Finding, LogCom
     Ok(state.finding())
 }
 
-fn cat(
+fn print(
+    cat: &CatCommand,
     dir: &Path,
-    from: Option<u64>,
-    to: Option<u64>,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Finding, LogCommandError> {
-    let mut from = from.map_or(Sequence::FIRST, Sequence::new);
-    let to = to.map_or(Sequence::new(u64::MAX), Sequence::new);
-    let mut out = BufWriter::new(out);
-    let mut ended: Result<(), CatEnd> = Ok(());
-    let look = look(dir, from, &mut |visit| {
-        if visit.sequence() > to {
-            return ControlFlow::Break(());
-        }
-        if visit.sequence() >= from {
-            ended = print(&visit, &mut out);
-            // The log may be read again, but is printed once.
-            from = visit.sequence().next();
-        }
-        if ended.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    out.flush()?;
-    match (ended, look) {
-        (Err(CatEnd::Output(error)), _) => Err(error.into()),
-        (Err(CatEnd::Damaged(fault)), _) | (Ok(()), Look::Damaged(fault)) => {
-            writeln!(err, "the command log is damaged: {fault}")?;
-            Ok(Finding::Damaged)
-        }
-        // An unfinished write is no part of the log; `verify` tells of it.
-        (Ok(()), Look::Read { .. }) => Ok(Finding::Sound),
+    if !cat.follows() {
+        return cat.run(dir, out, err, &mut || ControlFlow::Break(()));
     }
-}
-
-/// Why `cat` stopped before the end.
-enum CatEnd {
-    Output(io::Error),
-    Damaged(Fault),
-}
-
-fn print(visit: &Visit<'_>, out: &mut dyn Write) -> Result<(), CatEnd> {
-    let submission = visit.submission().map_err(CatEnd::Damaged)?;
-    let line = LogRecord::new(visit.segment.log, visit.sequence(), &submission).line();
-    line.and_then(|line| out.write_all(line.as_bytes())).map_err(CatEnd::Output)
+    let pause = Pause::new(&io::stdout())?;
+    cat.run(dir, out, err, &mut || pause.wait())
 }

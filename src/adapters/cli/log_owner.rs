@@ -1,5 +1,6 @@
 //! Reading a log that another process may be writing.
 
+use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -26,6 +27,25 @@ impl Owner {
             Ok(false) => Self::Nobody,
             Ok(true) => Self::Process,
             Err(_) => Self::Unknown,
+        }
+    }
+}
+
+/// The process that has the log in that folder, for a message; none where none
+/// has.
+pub(super) fn holder(dir: &Path) -> Option<String> {
+    match Owner::of(dir) {
+        Owner::Nobody => None,
+        Owner::Unknown => {
+            Some("a process that cannot be named: the lock file may not be read".to_owned())
+        }
+        Owner::Process => {
+            // Whoever holds it wrote its id there, if it could.
+            let told = fs::read_to_string(dir.join(LOCK_FILE)).unwrap_or_default();
+            Some(match told.trim() {
+                "" => "another process".to_owned(),
+                id => format!("process {id}"),
+            })
         }
     }
 }

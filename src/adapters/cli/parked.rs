@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::LogCommand;
+use super::log_cat::CatCommand;
 use crate::adapters::file_log::LOG_FOLDER;
 use crate::adapters::service_client::ParkedRecord;
 use crate::domain::{CommandId, LogId, Sequence};
@@ -145,7 +146,7 @@ pub fn print_one(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let (mut line, mut why) = (Vec::new(), Vec::new());
-    let only = LogCommand::Cat { from: Some(parked.seq), to: Some(parked.seq), json: true };
+    let only = LogCommand::Cat(CatCommand::only(parked.seq));
     if let Err(error) = only.run(data_dir, &mut line, &mut why) {
         return Err(io::Error::other(error.to_string()));
     }

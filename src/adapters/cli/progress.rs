@@ -8,8 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Shorter work shows nothing.
 const WORTH_WATCHING: Duration = Duration::from_secs(1);
 
-const BAR: &str = "{msg}: {bar:30} {pos} of {len} commands, {per_sec}, {eta} left";
-const COUNT: &str = "{msg}: {pos} commands, {per_sec}";
+const BAR: &str = "{msg}: {bar:30} {pos} of {len} {prefix}, {per_sec}, {eta} left";
+const COUNT: &str = "{msg}: {pos} {prefix}, {per_sec}";
 
 /// A bar on the terminal for work that takes longer than a second; nothing where
 /// the diagnostic output is no terminal.
@@ -22,12 +22,19 @@ impl Progress {
     /// For that work, of so many commands where that is known.
     #[must_use]
     pub fn new(what: &'static str, total: Option<u64>) -> Self {
+        Self::of("commands", what, total)
+    }
+
+    /// For that work on such things, of so many where that is known.
+    #[must_use]
+    pub fn of(things: &'static str, what: &'static str, total: Option<u64>) -> Self {
         let target = if io::stderr().is_terminal() {
             ProgressDrawTarget::stderr_with_hz(5)
         } else {
             ProgressDrawTarget::hidden()
         };
-        let bar = ProgressBar::with_draw_target(total, target).with_message(what);
+        let bar =
+            ProgressBar::with_draw_target(total, target).with_message(what).with_prefix(things);
         // Only a template with a mistake in it is refused.
         if let Ok(style) = ProgressStyle::with_template(if total.is_some() { BAR } else { COUNT }) {
             bar.set_style(style);
@@ -35,7 +42,7 @@ impl Progress {
         Self { bar, done: 0 }
     }
 
-    /// So many commands are done by now.
+    /// So many are done by now.
     pub fn set(&mut self, done: u64) {
         self.done = done;
         if self.bar.elapsed() > WORTH_WATCHING {
@@ -43,7 +50,7 @@ impl Progress {
         }
     }
 
-    /// One more command is done.
+    /// One more is done.
     pub(super) fn step(&mut self) {
         self.set(self.done + 1);
     }

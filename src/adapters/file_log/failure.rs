@@ -116,8 +116,8 @@ pub enum OpenError {
     /// The log is damaged where no crash can have damaged it. Nothing was
     /// changed.
     #[error(
-        "the command log is corrupt: {0}; put the file back from a copy, or let `daybook log \
-         repair` show what is left and mend it"
+        "the command log is corrupt: {0}; `daybook log verify` shows it, `daybook log repair` \
+         what is intact and mends it; a copy of the file is better"
     )]
     Corrupt(Fault),
     /// A newer Daybook wrote the log. Nothing was changed.

@@ -121,8 +121,9 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `copy` writes a surveyed log anew, and `successor` one that
-//! takes its place. All of them touch files through [`disk`] only.
+//! `log` is the port. `copy` writes a surveyed log anew, `successor` one that takes
+//! its place, `repair` mends one, and `follow` reads on in one that another process
+//! writes. All of them touch files through [`disk`] only.
 
 mod codec;
 pub(crate) mod copy;
@@ -131,6 +132,7 @@ pub mod disk;
 mod envelope;
 mod failure;
 mod fault;
+pub(crate) mod follow;
 mod frame;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -176,6 +178,8 @@ mod corpus_tests;
 mod crash_matrix_tests;
 #[cfg(test)]
 mod envelope_tests;
+#[cfg(test)]
+mod follow_tests;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]

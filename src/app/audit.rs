@@ -1,0 +1,195 @@
+//! Whether a database is what its log amounts to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{AppliedLog, ReplayError};
+use crate::domain::{Entry, LogId, Note, NoteId, Sequence, decide};
+use crate::ports::{
+    After, CommandLog, LogError, NoteQuery, NoteStore, Provenance, ReadLimit, Sort, SortKey, Stored,
+};
+
+/// How much of the log is read at once.
+const PIECE: ReadLimit = ReadLimit { max_commands: 1024, max_bytes: 8 << 20 };
+
+/// How many notes are asked for at once.
+const NOTES_PER_READ: usize = 200;
+
+/// Compares the notes of a connected database with those that the log amounts
+/// to, judged anew from its first command on. It changes nothing, and neither
+/// may anyone else meanwhile.
+///
+/// The fold holds every note that the log amounts to in memory, and the id of
+/// every other one that it, or the database, ever names.
+pub struct Audit {
+    log: Arc<dyn CommandLog>,
+    store: Arc<dyn NoteStore>,
+    /// The commands that the database has applied, and those that it has parked.
+    applied: AppliedLog,
+    /// By id; `None` for a note that is not there.
+    notes: BTreeMap<NoteId, Option<Note>>,
+}
+
+/// One note on both sides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AuditedNote<'a> {
+    /// The note's id.
+    pub id: &'a NoteId,
+    /// What the log amounts to.
+    pub log: Option<&'a Note>,
+    /// What the database has.
+    pub database: Option<&'a Note>,
+    /// Whether another log has changed it, so that this one alone does not tell
+    /// what it should be.
+    pub of_other_logs: bool,
+}
+
+impl Audit {
+    /// An audit of what that database has applied of that log. It was checked that
+    /// they belong together.
+    ///
+    /// # Errors
+    /// [`ReplayError::Refused`] when the log does not begin with its first
+    /// command, [`ReplayError::Database`] when the database does not answer.
+    pub async fn new(
+        log: Arc<dyn CommandLog>,
+        store: Arc<dyn NoteStore>,
+    ) -> Result<Self, ReplayError> {
+        let first = log.positions().first;
+        if first > Sequence::FIRST {
+            let why = format!(
+                "the log begins with command {first}: what the commands before it made of the \
+                 notes is not in it, so there is nothing to compare the database with"
+            );
+            return Err(ReplayError::Refused(why));
+        }
+        let applied = AppliedLog::of(&*store, log.id()).await?;
+        Ok(Self { log, store, applied, notes: BTreeMap::new() })
+    }
+
+    /// How many commands are to be judged.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.applied.checkpoint.unwrap_or_default().get()
+    }
+
+    /// How many commands the database has not applied yet. They are left out.
+    #[must_use]
+    pub fn unapplied(&self) -> u64 {
+        self.log.positions().last.seq.since(self.applied.checkpoint.unwrap_or_default())
+    }
+
+    /// How many commands the database has parked. They are left out, too.
+    #[must_use]
+    pub fn parked(&self) -> u64 {
+        self.applied.parked.len() as u64
+    }
+
+    /// Judges the log, and tells after each piece of it which command it is at.
+    ///
+    /// # Errors
+    /// [`ReplayError::Refused`] when the log cannot be read.
+    pub async fn fold(&mut self, mut at: impl FnMut(Sequence)) -> Result<(), ReplayError> {
+        let upto = self.applied.checkpoint.unwrap_or_default();
+        let unreadable = |error: LogError| ReplayError::Refused(error.to_string());
+        let mut from = Sequence::FIRST;
+        while from <= upto {
+            let entries = self.log.read(from, PIECE).await.map_err(unreadable)?;
+            for entry in entries.iter().filter(|entry| entry.seq() <= upto) {
+                self.judge(entry);
+            }
+            let Some(last) = entries.last() else {
+                let last = self.log.positions().last.seq;
+                return Err(unreadable(LogError::PastEnd { asked: from, last }));
+            };
+            at(last.seq().min(upto));
+            from = last.seq().next();
+        }
+        Ok(())
+    }
+
+    fn judge(&mut self, entry: &Entry) {
+        if self.applied.parked.contains(&entry.seq()) {
+            return;
+        }
+        let submission = &entry.submission;
+        let note = self.notes.entry(entry.note_id().clone()).or_default();
+        let decided = decide(
+            note.as_ref(),
+            &submission.command,
+            &submission.precondition,
+            submission.accepted_at,
+        );
+        if let Ok(change) = decided {
+            *note = change.note().cloned();
+        }
+    }
+
+    /// Learns which other notes the database has. Returns how many notes there
+    /// are to [compare](Self::compare).
+    ///
+    /// # Errors
+    /// [`ReplayError::Database`] when the database does not answer.
+    pub async fn list(&mut self) -> Result<u64, ReplayError> {
+        let sort = Sort { key: SortKey::CreatedAt, descending: false };
+        let mut after: Option<After> = None;
+        loop {
+            let limit = NOTES_PER_READ;
+            let query = NoteQuery { author: None, tag: None, sort, limit, after };
+            let page = self.store.query(&query).await?;
+            for note in page.notes {
+                self.notes.entry(note.id).or_default();
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(self.notes.len() as u64);
+            }
+        }
+    }
+
+    /// Shows every note that either side has, by id ascending, and tells after
+    /// each piece how many were compared.
+    ///
+    /// # Errors
+    /// [`ReplayError::Database`] when the database does not answer.
+    pub async fn compare(
+        &self,
+        mut visit: impl FnMut(AuditedNote<'_>),
+        mut at: impl FnMut(u64),
+    ) -> Result<(), ReplayError> {
+        let log = self.log.id();
+        let mut ids: Vec<NoteId> = Vec::with_capacity(NOTES_PER_READ);
+        let mut done = 0;
+        let mut left = self.notes.keys();
+        loop {
+            ids.clear();
+            ids.extend(left.by_ref().take(NOTES_PER_READ).cloned());
+            if ids.is_empty() {
+                return Ok(());
+            }
+            let stored = self.store.load(&ids).await?;
+            let stored: BTreeMap<NoteId, Stored> =
+                stored.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
+            for id in &ids {
+                let folded = self.notes.get(id).and_then(Option::as_ref);
+                let stored = stored.get(id);
+                let found = stored.and_then(|stored| stored.note.as_ref()).map(|(note, _)| note);
+                let of_other_logs = stored.is_some_and(|stored| is_of_other_logs(stored, log));
+                if folded.is_some() || found.is_some() {
+                    visit(AuditedNote { id, log: folded, database: found, of_other_logs });
+                }
+            }
+            done += ids.len() as u64;
+            at(done);
+        }
+    }
+}
+
+/// Whether the note, or the trace of its deletion, reflects another log.
+fn is_of_other_logs(stored: &Stored, log: LogId) -> bool {
+    let written = stored.note.as_ref().map(|(_, provenance)| provenance);
+    let reflects_another = |provenance: &Provenance| {
+        provenance.last.log != log || provenance.earlier.keys().any(|other| *other != log)
+    };
+    written.into_iter().chain(&stored.deleted).any(reflects_another)
+}
