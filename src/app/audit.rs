@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AppliedLog, ReplayError};
-use crate::domain::{Entry, LogId, Note, NoteId, Sequence, decide};
+use crate::domain::{Entry, LogId, Note, NoteId, Rejection, Sequence, decide};
 use crate::ports::{
     After, CommandLog, LogError, NoteQuery, NoteStore, Provenance, ReadLimit, Sort, SortKey, Stored,
 };
@@ -85,23 +85,28 @@ impl Audit {
         self.applied.parked.len() as u64
     }
 
-    /// Judges the log, and tells after each piece of it which command it is at.
+    /// Judges the log, but for the commands that an operator gave up, and tells after each piece of it which command it is at.
     ///
     /// # Errors
-    /// [`ReplayError::Refused`] when the log cannot be read.
+    /// [`ReplayError::Refused`] when the log cannot be read,
+    /// [`ReplayError::Database`] when the database does not answer.
     pub async fn fold(&mut self, mut at: impl FnMut(Sequence)) -> Result<(), ReplayError> {
         let upto = self.applied.checkpoint.unwrap_or_default();
         let unreadable = |error: LogError| ReplayError::Refused(error.to_string());
         let mut from = Sequence::FIRST;
         while from <= upto {
             let entries = self.log.read(from, PIECE).await.map_err(unreadable)?;
-            for entry in entries.iter().filter(|entry| entry.seq() <= upto) {
-                self.judge(entry);
-            }
             let Some(last) = entries.last() else {
                 let last = self.log.positions().last.seq;
                 return Err(unreadable(LogError::PastEnd { asked: from, last }));
             };
+            let rejected = self.store.rejections(self.log.id(), from, last.seq()).await?;
+            let given_up = |seq: Sequence| rejected.contains(&(seq, Rejection::Discarded));
+            for entry in entries.iter().filter(|entry| entry.seq() <= upto) {
+                if !given_up(entry.seq()) {
+                    self.judge(entry);
+                }
+            }
             at(last.seq().min(upto));
             from = last.seq().next();
         }

@@ -53,6 +53,19 @@ async fn a_database_that_is_what_the_log_amounts_to_is_equal() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn commands_that_were_given_up_are_no_difference() {
+    let mut fixture = Fixture::new();
+    fixture.store.refuse([id("b")]);
+    append(&fixture, [create("a"), create("b")]).await;
+    fixture.catch_up().await;
+    let mut replay = Replay::new(fixture.ports(), fixture.options);
+    replay.connect().await.unwrap();
+    replay.release(Sequence::new(2), Release::Discard).await.unwrap().unwrap();
+    let (_, notes) = audit(&fixture).await;
+    assert_eq!(notes, [shown("a", Some(1), Some(1))]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_expected_of_a_database_that_does_not_know_the_log() {
     let fixture = Fixture::new();
     append(&fixture, [create("a")]).await;

@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use super::copy::LogCopy;
 use super::disk::{Disk, Harm, SimDisk, StepDisk};
+use super::failure::OpenError;
+use super::frame::HEADER_BYTES;
 use super::recovery::recover;
+use super::repair::Repair;
 use super::survey::survey;
 use super::{FileLogOptions, PayloadFormat};
-use crate::domain::Sequence;
+use crate::domain::{Command, Sequence};
 use crate::ports::contract::command_log::submission;
 
 const PAGE: &str = include_str!("../../../docs/crash-matrix.md");
@@ -24,29 +27,49 @@ const POWER_LOSSES: u64 = 40;
 /// What is done with a log of two commands.
 struct Operation {
     title: &'static str,
-    /// So many bytes of an unfinished frame are behind the two.
-    torn: usize,
+    before: Before,
     /// Whether a command is appended.
     appends: bool,
     /// Tells whether it was acknowledged.
     run: fn(Arc<dyn Disk>) -> bool,
 }
 
-const OPERATIONS: [Operation; 4] = [
-    Operation { title: "Append a command", torn: 0, appends: true, run: append },
+/// What is wrong with the log before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// Half a frame is behind the two commands.
+    Torn,
+    /// A bit of the first is another.
+    Damaged,
+}
+
+const OPERATIONS: [Operation; 5] = [
+    Operation { title: "Append a command", before: Before::Nothing, appends: true, run: append },
     Operation {
         title: "Append a command that needs a new segment",
-        torn: 0,
+        before: Before::Nothing,
         appends: true,
         run: append_after_roll,
     },
     Operation {
         title: "Start after a crash that left half a frame",
-        torn: 9,
+        before: Before::Torn,
         appends: false,
         run: start,
     },
-    Operation { title: "Convert the log, up to its name", torn: 0, appends: false, run: convert },
+    Operation {
+        title: "Convert the log, up to its name",
+        before: Before::Nothing,
+        appends: false,
+        run: convert,
+    },
+    Operation {
+        title: "Repair a damaged log",
+        before: Before::Damaged,
+        appends: false,
+        run: repair,
+    },
 ];
 
 fn options(segment_bytes: u64) -> FileLogOptions {
@@ -92,34 +115,66 @@ fn convert(disk: Arc<dyn Disk>) -> bool {
     false
 }
 
-/// A disk with a log of two commands in one segment, and so many bytes behind
-/// them.
-fn disk(seed: u64, torn: usize) -> SimDisk {
+fn repair(disk: Arc<dyn Disk>) -> bool {
+    let now = chrono::DateTime::UNIX_EPOCH;
+    let plan = Repair::plan(&*disk, Path::new(DIR), now);
+    drop(plan.map(|repair| repair.apply(&*disk, Path::new(DIR), now)));
+    false
+}
+
+/// A disk with a log of two commands in one segment.
+fn disk(seed: u64, before: Before) -> SimDisk {
     let disk = SimDisk::new(seed);
     for dir in [DIR, COPY] {
         disk.create_dir_all(Path::new(dir)).unwrap();
     }
     let mut writer = recover(Arc::new(disk.clone()), Path::new(DIR), options(1 << 20)).unwrap();
-    writer.commit(&[payload(1), payload(2)]).unwrap();
+    for number in [1, 2] {
+        writer.commit(&[payload(number)]).unwrap();
+    }
     drop(writer);
     let segment = Path::new(DIR).join("00000000000000000001.log");
     let mut bytes = disk.contents(&segment);
-    bytes.extend(vec![7; torn]);
+    match before {
+        Before::Nothing => {}
+        Before::Torn => bytes.extend([7; 9]),
+        Before::Damaged => bytes[HEADER_BYTES as usize + 30] ^= 1,
+    }
     disk.put(&segment, &bytes);
     disk
 }
 
 /// What the next start finds and does.
-fn next_start(disk: &SimDisk, appends: bool, acknowledged: bool) -> String {
-    recover(Arc::new(disk.clone()), Path::new(DIR), options(1 << 20)).unwrap();
+fn next_start(disk: &SimDisk, operation: &Operation, acknowledged: bool) -> String {
+    let Operation { before, appends, .. } = *operation;
+    let opened = recover(Arc::new(disk.clone()), Path::new(DIR), options(1 << 20)).map(drop);
+    let mut outcome = "as it was";
+    if before == Before::Damaged {
+        outcome = "repaired";
+        if let Err(error) = &opened {
+            assert!(matches!(error, OpenError::Corrupt(_)), "{error}");
+            outcome = "still refused, and another repair mends it";
+            let later = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(1);
+            let again = Repair::plan(disk, Path::new(DIR), later).unwrap();
+            again.apply(disk, Path::new(DIR), later).unwrap();
+        }
+    } else {
+        opened.unwrap();
+    }
     let found = survey(disk, Path::new(DIR), Sequence::FIRST, &mut |visit| {
-        assert_eq!(visit.submission().unwrap(), submission(visit.sequence().get()));
+        let found = visit.submission().unwrap();
+        let is_lost = before == Before::Damaged && visit.sequence() == Sequence::FIRST;
+        if is_lost {
+            assert_eq!(found.command, Command::Lost);
+        } else {
+            assert_eq!(found, submission(visit.sequence().get()));
+        }
         std::ops::ControlFlow::Continue(())
     });
     let commands = found.unwrap().frames;
     assert!(commands == 3 || (commands == 2 && !acknowledged), "{commands} {acknowledged}");
     let mut told = match (appends, commands) {
-        (false, _) => "as it was",
+        (false, _) => outcome,
         (true, 3) => "there",
         (true, _) => "not there",
     }
@@ -134,7 +189,7 @@ fn next_start(disk: &SimDisk, appends: bool, acknowledged: bool) -> String {
 /// What comes of that harm at that step.
 fn outcomes(operation: &Operation, step: usize, harm: Harm) -> BTreeSet<String> {
     let outcome = |seed| {
-        let disk = disk(seed, operation.torn);
+        let disk = disk(seed, operation.before);
         let steps = StepDisk::harmed(disk.clone(), step, harm);
         let acknowledged = (operation.run)(Arc::new(steps));
         match harm {
@@ -147,7 +202,7 @@ fn outcomes(operation: &Operation, step: usize, harm: Harm) -> BTreeSet<String> 
             (Harm::Error, true, false) => "refused, ",
             _ => "",
         };
-        format!("{answer}{}", next_start(&disk, operation.appends, acknowledged))
+        format!("{answer}{}", next_start(&disk, operation, acknowledged))
     };
     let seeds = if harm == Harm::PowerLoss { POWER_LOSSES } else { 1 };
     (0..seeds).map(outcome).collect()
@@ -156,7 +211,7 @@ fn outcomes(operation: &Operation, step: usize, harm: Harm) -> BTreeSet<String> 
 fn page() -> String {
     let mut text = String::new();
     for operation in &OPERATIONS {
-        let steps = StepDisk::new(disk(0, operation.torn));
+        let steps = StepDisk::new(disk(0, operation.before));
         (operation.run)(Arc::new(steps.clone()));
         writeln!(text, "\n## {}\n", operation.title).unwrap();
         writeln!(text, "| step | killed in it | power lost in it | it fails |").unwrap();
