@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{AppliedLog, ReplayError};
-use crate::domain::{Entry, LogId, Note, NoteId, Rejection, Sequence, decide};
+use crate::domain::{Command, Entry, LogId, Note, NoteId, Rejection, Sequence, decide};
 use crate::ports::{
     After, CommandLog, LogError, NoteQuery, NoteStore, Provenance, ReadLimit, Sort, SortKey, Stored,
 };
@@ -28,6 +28,7 @@ pub struct Audit {
     applied: AppliedLog,
     /// By id; `None` for a note that is not there.
     notes: BTreeMap<NoteId, Option<Note>>,
+    lost: u64,
 }
 
 /// One note on both sides.
@@ -64,7 +65,7 @@ impl Audit {
             return Err(ReplayError::Refused(why));
         }
         let applied = AppliedLog::of(&*store, log.id()).await?;
-        Ok(Self { log, store, applied, notes: BTreeMap::new() })
+        Ok(Self { log, store, applied, notes: BTreeMap::new(), lost: 0 })
     }
 
     /// How many commands are to be judged.
@@ -85,7 +86,15 @@ impl Audit {
         self.applied.parked.len() as u64
     }
 
-    /// Judges the log, but for the commands that an operator gave up, and tells after each piece of it which command it is at.
+    /// How many of the judged commands the log has lost. What they had changed is
+    /// a difference.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Judges the log, but for the commands that an operator gave up, and tells after
+    /// each piece of it which command it is at.
     ///
     /// # Errors
     /// [`ReplayError::Refused`] when the log cannot be read,
@@ -118,6 +127,10 @@ impl Audit {
             return;
         }
         let submission = &entry.submission;
+        if submission.command == Command::Lost {
+            self.lost += 1;
+            return;
+        }
         let note = self.notes.entry(entry.note_id().clone()).or_default();
         let decided = decide(
             note.as_ref(),

@@ -114,6 +114,16 @@ async fn parked_commands_are_not_expected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_log_has_lost_is_counted() {
+    let mut fixture = Fixture::new();
+    append(&fixture, [create("a"), Command::Lost, create("b")]).await;
+    fixture.catch_up().await;
+    let (audit, notes) = audit(&fixture).await;
+    assert_eq!(notes, [shown("a", Some(1), Some(1)), shown("b", Some(1), Some(1))]);
+    assert_eq!((audit.commands(), audit.lost()), (3, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn notes_that_other_logs_have_changed_are_told_apart() {
     let mut fixture = Fixture::new();
     append(&fixture, [create("a"), create("b"), create("c")]).await;

@@ -1,8 +1,9 @@
 //! `daybook log` reads the log, also beside the running service, and changes
 //! nothing.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
@@ -40,6 +41,41 @@ async fn the_log_is_read_beside_the_running_service() {
         assert!(line.to_string().contains(title), "{line}");
     }
     service.create("four").await;
+    service.stop();
+}
+
+#[tokio::test]
+async fn the_log_is_followed_until_the_last_command_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path()).await;
+    service.create("one").await;
+    let mut follow = daybook(folder.path());
+    follow.args(["log", "cat", "--follow", "--to", "3"]);
+    let followed = tokio::task::spawn_blocking(move || run(&mut follow));
+    service.create("two").await;
+    service.create("three").await;
+    let followed = followed.await.unwrap();
+    assert_eq!(followed.status.code(), Some(0), "{}", text(&followed.stderr));
+    let printed = text(&followed.stdout);
+    assert_eq!(printed.lines().count(), 3, "{printed}");
+    assert!(printed.lines().last().unwrap().contains("three"), "{printed}");
+    service.stop();
+}
+
+#[tokio::test]
+async fn a_follower_ends_with_its_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path()).await;
+    service.create("one").await;
+    let mut follow = daybook(folder.path());
+    follow.args(["log", "cat", "--follow"]).stdout(Stdio::piped());
+    let mut child = follow.spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(first.contains("one"), "{first}");
+    // Nothing is logged any more, and still it ends.
+    let ended = tokio::task::spawn_blocking(move || child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
     service.stop();
 }
 

@@ -1,4 +1,5 @@
-//! `daybook log replay` and `rebuild`: the log, posted without a service.
+//! `daybook log replay`, `rebuild` and `audit`: the log and its database, without a
+//! service.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -112,4 +113,31 @@ async fn what_waits_is_posted_without_a_service() {
     assert_eq!((&posted["waited"], &posted["applied_before"]), (&json!(0), &json!(5)));
     let service = Service::start_with(&mut against(&server.endpoint(), folder.path())).await;
     assert_eq!(service.list().await.len(), 5);
+}
+
+#[tokio::test]
+async fn a_database_is_found_to_be_what_its_log_amounts_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let none = log(daybook(&data), &["audit"]).await;
+    assert_eq!(none.status.code(), Some(2), "{none:?}");
+    assert!(!data.exists(), "nothing is made");
+    let service = Service::start(&data).await;
+    for number in 0..3 {
+        service.create(&format!("note {number}")).await;
+    }
+    let in_use = log(daybook(&data), &["audit"]).await;
+    assert_eq!(in_use.status.code(), Some(2), "{in_use:?}");
+    assert!(String::from_utf8_lossy(&in_use.stderr).contains("in use"), "{in_use:?}");
+    service.stop();
+
+    let audited = told(&log(daybook(&data), &["audit", "--json"]).await);
+    assert_eq!((&audited["finding"], &audited["commands"]), (&json!("equal"), &json!(3)));
+    assert_eq!(audited["log"], audited["database"]);
+    assert_eq!(audited["database"]["notes"], 3);
+    // Neither that nor the status is taken for a crash.
+    let status = told(&log(daybook(&data), &["status", "--json"]).await);
+    let fields = ["checkpoint", "unapplied", "parked", "database"];
+    assert_eq!(json!(fields.map(|field| &status[field])), json!([3, 0, 0, null]));
+    assert!(data.join("database.clean").exists(), "the database was left cleanly");
 }

@@ -130,10 +130,11 @@ pub enum LogSubcommand {
     /// there are and one SHA-256 for each side: that of its notes by id, each as a line of JSON.
     /// Opens both as the service would, and changes no command and no note.
     ///
-    /// Commands that are not applied yet, or are parked, are left out and counted. Notes that the logs
-    /// of other instances have changed are counted and left out, since this log alone does not tell
-    /// what they should be; one that such a log deleted so long ago that the database has forgotten it
-    /// is told as missing.
+    /// Commands that are not applied yet, or are parked, are left out and counted, and so are those
+    /// that the log has lost: what they had changed is told as a difference. Notes that other logs
+    /// have changed (of other instances, or the one before `adopt`) are counted and left out, since
+    /// this log alone does not tell what they should be; one that such a log deleted so long ago that
+    /// the database has forgotten it is told as missing.
     ///
     /// The service must be stopped, since the log has one owner; other instances on the same database
     /// should be, too. All notes are held in memory. A log that no longer begins with command 1 cannot

@@ -81,6 +81,7 @@ impl Comparison {
             commands: audit.commands(),
             unapplied: audit.unapplied(),
             parked: audit.parked(),
+            lost: audit.lost(),
             of_other_logs: self.of_other_logs,
             may_be_healed: may_be_healed && !self.differences.is_empty(),
             log: self.log.audited(),
@@ -99,6 +100,8 @@ pub struct Audited {
     unapplied: u64,
     /// How many commands the database has parked.
     parked: u64,
+    /// How many of the judged commands the log has lost.
+    lost: u64,
     /// How many notes other logs have changed.
     of_other_logs: u64,
     /// Whether the differences may be what the next start would heal.
@@ -255,6 +258,13 @@ impl Audited {
             out,
             "commands    {commands} judged, {unapplied} not applied yet, {parked} parked"
         )?;
+        if self.lost > 0 {
+            writeln!(
+                out,
+                "lost        {} commands by the log: what they had changed is a difference",
+                self.lost
+            )?;
+        }
         if *of_other_logs > 0 {
             writeln!(out, "left out    {of_other_logs} notes of other logs")?;
         }
