@@ -19,6 +19,8 @@ mod doctor;
 mod foreign_lines;
 #[cfg(feature = "surreal")]
 mod formats;
+#[cfg(feature = "surreal")]
+mod full_disk;
 mod in_process;
 mod kill_and_stop;
 mod log_command;

@@ -136,6 +136,12 @@ impl Service {
         page["items"].as_array().unwrap().clone()
     }
 
+    /// The id of the process.
+    #[cfg(feature = "surreal")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the process with SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
