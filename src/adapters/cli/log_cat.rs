@@ -27,7 +27,7 @@ pub struct CatCommand {
     /// Only commands that were accepted at or after this time (RFC 3339).
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<DateTime<Utc>>,
-    /// Only commands about this note: its key, or notes:<key>.
+    /// Only commands about this note: its key, or `notes:<key>`.
     #[arg(long, value_name = "ID", value_parser = note_id)]
     note: Option<NoteId>,
     /// Go on with the commands that are logged from now on, until --to, Ctrl-C, or
