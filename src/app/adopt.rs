@@ -9,7 +9,8 @@
 //! it has in common with the database come first. They were accepted no later
 //! than the one at the checkpoint, and what was logged after the copy was put
 //! back was accepted later. A log whose times do not part that cleanly, because
-//! a clock was set back, is not guessed about: whoever adopts has to say.
+//! a clock was set back, is not guessed about: whoever adopts has to say. The
+//! time of a command that the log has lost is that of a repair, and tells nothing.
 
 use std::collections::VecDeque;
 
@@ -18,7 +19,7 @@ use chrono::{DateTime, Utc};
 use super::attach::{Failure, check_history};
 use super::unpark::learn_parked;
 use super::{Replay, ReplayError};
-use crate::domain::{Entry, LogId, Sequence};
+use crate::domain::{Command, Entry, LogId, Sequence};
 use crate::ports::{Checkpoint, CommandLog, LogError, Positions, ReadLimit};
 
 /// How much of a log is read in one piece.
@@ -155,7 +156,9 @@ async fn common(
     while from <= most {
         let entries = log.read(from, PIECE).await?;
         let Some(last) = entries.last().map(Entry::seq) else { break };
-        for entry in entries.iter().filter(|entry| entry.seq() <= most) {
+        let tells =
+            |entry: &&Entry| entry.seq() <= most && entry.submission.command != Command::Lost;
+        for entry in entries.iter().filter(tells) {
             match later {
                 None if entry.submission.accepted_at > accepted_at => later = Some(entry.seq()),
                 Some(later) if entry.submission.accepted_at <= accepted_at => {

@@ -154,3 +154,15 @@ async fn ends_that_go_together_are_told_so() {
     let ends = replay.ends().await.unwrap();
     assert_eq!((ends.mismatch, ends.last), (None, Sequence::new(7)));
 }
+
+/// It was repaired later than anything was accepted.
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_lost_command_tells_nothing() {
+    let fixture = served().await;
+    let older = fixture.log.copy_upto(Sequence::new(4));
+    let log = with_lost(&older, 2, fixture.clock.now() + TimeDelta::hours(1)).await;
+    let fixture = fixture.with_log(log);
+    append(&fixture, [create("d"), create("e")]).await;
+    let (_, succession, _) = adopt(&fixture, None).await.unwrap();
+    assert_eq!((succession.applied_through, succession.unapplied), (Sequence::new(4), 2));
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -260,4 +261,18 @@ pub(super) fn request(command: Command) -> WriteRequest {
 
 pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
+}
+
+/// That log after a repair at that time, which could not keep the command `lost`.
+pub(super) async fn with_lost(log: &MemoryLog, lost: u64, at: DateTime<Utc>) -> MemoryLog {
+    let repaired = MemoryLog::new(log.id());
+    let all = ReadLimit { max_commands: usize::MAX, max_bytes: u64::MAX };
+    for mut entry in log.read(Sequence::FIRST, all).await.unwrap() {
+        if entry.seq().get() == lost {
+            entry.submission.command = Command::Lost;
+            entry.submission.accepted_at = at;
+        }
+        repaired.append(entry.submission).await.unwrap();
+    }
+    repaired
 }

@@ -195,3 +195,35 @@ async fn indexes_that_a_crash_may_take_are_made_anew_as_long_as_it_may() {
     let (_, rebuilds) = rebuilds_after_crash(fixture).await;
     assert_eq!(rebuilds, 0, "it is behind the horizon");
 }
+
+/// Three commands were applied, one each; the log was repaired without `lost`,
+/// and the database has not the batches in `gone`. Another command follows.
+async fn repaired(lost: u64, gone: &[usize]) -> Fixture {
+    let fixture = healed(vec![create("a"), create("b"), create("c")], &[]).await;
+    fixture.store.crash(|index| !gone.contains(&(index + 1)));
+    let at = fixture.clock.now() + chrono::TimeDelta::hours(1);
+    let log = with_lost(&fixture.log, lost, at).await;
+    let mut fixture = fixture.with_log(log);
+    fixture.append(create("d"), Precondition::None).await;
+    fixture.catch_up().await;
+    fixture
+}
+
+#[tokio::test]
+async fn what_the_database_has_of_a_lost_command_stays() {
+    // The last one is that at the checkpoint.
+    for lost in [2, 3] {
+        let fixture = repaired(lost, &[]).await;
+        let notes = fixture.notes().await;
+        assert_eq!(notes.keys().map(NoteId::key).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(fixture.rejections().await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_both_have_lost_is_rejected() {
+    let fixture = repaired(2, &[2]).await;
+    let notes = fixture.notes().await;
+    assert_eq!(notes.keys().map(NoteId::key).collect::<Vec<_>>(), ["a", "c", "d"]);
+    assert_eq!(fixture.rejections().await, [(Sequence::new(2), Rejection::Lost)]);
+}

@@ -19,9 +19,9 @@ use crate::ports::CommandLog;
 use crate::ports::contract::command_log::submission;
 
 #[derive(Parser)]
-struct Line {
+pub(super) struct Line {
     #[command(subcommand)]
-    command: LogCommand,
+    pub(super) command: LogCommand,
 }
 
 /// What a command line does.

@@ -45,6 +45,8 @@ mod log_cat_tests;
 #[cfg(test)]
 mod log_convert_tests;
 #[cfg(test)]
+mod log_repair_tests;
+#[cfg(test)]
 mod log_status_tests;
 #[cfg(test)]
 mod log_tests;

@@ -213,6 +213,24 @@ pub(super) fn push_frame(
     buffer.extend_from_slice(payload);
 }
 
+/// The header of which one bit was flipped.
+pub(super) fn one_bit_off(
+    bytes: &[u8],
+    first: Sequence,
+    log: Option<LogId>,
+) -> Option<SegmentHeader> {
+    let mut header = bytes.get(..HEADER_BYTES as usize)?.to_vec();
+    (0..header.len() * 8).find_map(|bit| {
+        let flip = |header: &mut Vec<u8>| {
+            header.iter_mut().skip(bit / 8).take(1).for_each(|byte| *byte ^= 1 << (bit % 8));
+        };
+        flip(&mut header);
+        let found = SegmentHeader::decode(&header).ok();
+        flip(&mut header);
+        found.filter(|found| found.first == first && log.is_none_or(|log| log == found.log))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

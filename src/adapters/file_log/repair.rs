@@ -22,8 +22,10 @@ use chrono::{DateTime, Utc};
 use super::disk::{Disk, read_full_at, write_all_at};
 use super::failure::Failure;
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{FRAME_BYTES, FrameHeader, HEADER_BYTES, Salt, SegmentHeader, push_frame};
-use super::segment;
+use super::frame::{
+    FRAME_BYTES, FrameHeader, HEADER_BYTES, Salt, SegmentHeader, one_bit_off, push_frame,
+};
+use super::segment::{self, Scanner};
 use crate::domain::{Command, LogId, Precondition, Sequence, Submission};
 
 /// So many commands are believed to be missing between two frames at most.
@@ -107,12 +109,19 @@ impl Repair {
                 && before.next < first
             {
                 let damage = Damage::Gap { expected: before.next, found: first };
+                if first.since(before.next) > LONGEST_HOLE {
+                    return Err(RepairError::Foreign(Fault { file: path, offset: 0, damage }));
+                }
                 repair.note(&path, 0, damage);
                 repair.lose(before, first, now)?;
             }
-            // A start moves a segment aside whose making was never finished.
-            let is_unfinished = limit.is_none() && bytes.len() as u64 <= HEADER_BYTES;
-            if is_unfinished && SegmentHeader::decode(&bytes).is_err() {
+            // A start moves a segment aside whose making was never finished; one
+            // that is not the first of a log and has none before it was finished.
+            let is_unfinished = limit.is_none()
+                && bytes.len() as u64 <= HEADER_BYTES
+                && (first == Sequence::FIRST || !pieces.is_empty());
+            let damage = SegmentHeader::decode(&bytes).err();
+            if is_unfinished && damage.is_some_and(|damage| !damage.is_newer()) {
                 continue;
             }
             let header = repair.header(&path, &bytes, first, limit, log)?;
@@ -120,7 +129,7 @@ impl Repair {
             let is_changed = !bytes.starts_with(&made);
             made.truncate(HEADER_BYTES as usize);
             let mut piece = Piece { path, header, found: bytes, made, next: first, is_changed };
-            repair.walk(&mut piece, limit, now)?;
+            repair.walk(disk, &mut piece, limit, now)?;
             pieces.push(piece);
         }
         let changed = pieces.into_iter().filter(|piece| piece.is_changed);
@@ -226,6 +235,7 @@ impl Repair {
     /// Takes over every intact frame up to the next segment.
     fn walk(
         &mut self,
+        disk: &dyn Disk,
         piece: &mut Piece,
         limit: Option<Sequence>,
         now: DateTime<Utc>,
@@ -248,6 +258,11 @@ impl Repair {
                 Ok((found, _)) => FrameDamage::Sequence { found },
                 Err(damage) => damage,
             };
+            // An unfinished write, which a start keeps aside by itself, whatever
+            // is intact in it.
+            if limit.is_none() && is_torn(disk, piece, at, bytes.len(), damage)? {
+                break;
+            }
             let fits = |seq: Sequence| {
                 seq >= piece.next && seq < end && seq.since(piece.next) <= LONGEST_HOLE
             };
@@ -263,8 +278,6 @@ impl Repair {
                     self.lose(piece, seq, now)?;
                     at = found;
                 }
-                // An unfinished write, which a start keeps aside by itself.
-                None if limit.is_none() && damage.is_of_bytes() => break,
                 None => {
                     self.note(&piece.path, at as u64, fault);
                     piece.is_changed = true;
@@ -324,18 +337,19 @@ impl Repair {
     }
 }
 
-/// The header of which one bit was flipped.
-fn one_bit_off(bytes: &[u8], first: Sequence, log: Option<LogId>) -> Option<SegmentHeader> {
-    let mut header = bytes.get(..HEADER_BYTES as usize)?.to_vec();
-    (0..header.len() * 8).find_map(|bit| {
-        let flip = |header: &mut Vec<u8>| {
-            header.iter_mut().skip(bit / 8).take(1).for_each(|byte| *byte ^= 1 << (bit % 8));
-        };
-        flip(&mut header);
-        let found = SegmentHeader::decode(&header).ok();
-        flip(&mut header);
-        found.filter(|found| found.first == first && log.is_none_or(|log| log == found.log))
-    })
+/// Whether a start takes what is at that place of the last segment for a write
+/// that never finished.
+fn is_torn(
+    disk: &dyn Disk,
+    piece: &Piece,
+    at: usize,
+    end: usize,
+    damage: FrameDamage,
+) -> Result<bool, RepairError> {
+    let path = &piece.path;
+    let file = disk.open_read(path).map_err(unread(path))?;
+    let mut scanner = Scanner::new(file, piece.header.salt, end as u64, at as u64, piece.next);
+    scanner.is_torn(damage).map_err(unread(path))
 }
 
 /// The sequence and the size of the frame that starts there, if its checksum holds
@@ -363,15 +377,16 @@ fn intact_frame(
 }
 
 fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, RepairError> {
-    let failed = |error| RepairError::Io(ReadFault::io(path)(error).to_string());
-    let file = disk.open_read(path).map_err(failed)?;
-    let failed = |error| RepairError::Io(ReadFault::io(path)(error).to_string());
-    let bytes = file.size().map_err(failed)?;
+    let file = disk.open_read(path).map_err(unread(path))?;
+    let bytes = file.size().map_err(unread(path))?;
     let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
-    let failed = |error| RepairError::Io(ReadFault::io(path)(error).to_string());
-    let read = read_full_at(&*file, &mut buffer, 0).map_err(failed)?;
+    let read = read_full_at(&*file, &mut buffer, 0).map_err(unread(path))?;
     buffer.truncate(read);
     Ok(buffer)
+}
+
+fn unread(path: &Path) -> impl FnOnce(io::Error) -> RepairError {
+    move |error| RepairError::Io(ReadFault::io(path)(error).to_string())
 }
 
 /// Makes a file, durably but for its name.

@@ -186,6 +186,93 @@ fn an_unfinished_write_is_left_to_the_start() {
     assert_eq!(commands(&disk).len() as u64, COMMANDS - 1);
 }
 
+/// The pages of one write reach the disk in any order: a later frame of the same
+/// group is intact, and proves nothing.
+#[test]
+fn an_unfinished_group_is_left_to_the_start() {
+    let torn = || {
+        let disk = disk(PayloadFormat::Cbor);
+        let at = starts(&disk, 7)[1];
+        change(&disk, 7, |bytes| bytes[at + 30] ^= 1);
+        disk
+    };
+    let disk = torn();
+    assert!(Repair::plan(&disk, Path::new(DIR), now()).unwrap().is_needless());
+    start(&disk).unwrap();
+    assert_eq!(commands(&disk).len(), 7);
+    // Neither does damage elsewhere make it one.
+    let disk = torn();
+    let at = starts(&disk, 4)[1];
+    change(&disk, 4, |bytes| bytes[at + 30] ^= 1);
+    let repair = Repair::plan(&disk, Path::new(DIR), now()).unwrap();
+    assert_eq!(repair.lost, [(Sequence::new(5), Sequence::new(5))]);
+    repair.apply(&disk, Path::new(DIR), now()).unwrap();
+    start(&disk).unwrap();
+    assert_eq!(commands(&disk).len(), 7);
+}
+
+/// What a later group says was synced is damage in the last segment too.
+#[test]
+fn a_synced_frame_of_the_last_segment_is_mended() {
+    let disk = disk(PayloadFormat::Cbor);
+    let mut writer =
+        recover(Arc::new(disk.clone()), Path::new(DIR), FileLogOptions::default()).unwrap();
+    writer.commit(&[PayloadFormat::Cbor.encode(&submission(10)).unwrap()]).unwrap();
+    drop(writer);
+    let at = starts(&disk, 7)[1];
+    change(&disk, 7, |bytes| bytes[at + 30] ^= 1);
+    assert!(matches!(start(&disk), Err(OpenError::Corrupt(_))));
+    let repair = Repair::plan(&disk, Path::new(DIR), now()).unwrap();
+    assert_eq!(repair.lost, [(Sequence::new(8), Sequence::new(8))]);
+    repair.apply(&disk, Path::new(DIR), now()).unwrap();
+    start(&disk).unwrap();
+    let all = commands(&disk);
+    assert_eq!((all.len(), &all[7].command, &all[9]), (10, &Command::Lost, &submission(10)));
+}
+
+/// A log that does not start with its first command had others before.
+#[test]
+fn a_cut_header_that_a_start_refuses_is_told() {
+    let disk = disk(PayloadFormat::Cbor);
+    disk.remove(&path(1)).unwrap();
+    disk.remove(&path(4)).unwrap();
+    change(&disk, 7, |bytes| bytes.truncate(20));
+    assert!(matches!(start(&disk), Err(OpenError::Corrupt(_))));
+    let told = Repair::plan(&disk, Path::new(DIR), now()).unwrap_err();
+    assert!(matches!(told, RepairError::Headless(_, first) if first.get() == 7), "{told}");
+}
+
+#[rstest]
+fn a_repaired_log_is_appended_to(
+    #[values(
+        PayloadFormat::Json,
+        PayloadFormat::Cbor,
+        PayloadFormat::Bincode,
+        PayloadFormat::MessagePack
+    )]
+    format: PayloadFormat,
+) {
+    let disk = disk(format);
+    let at = starts(&disk, 4)[1];
+    change(&disk, 4, |bytes| bytes[at + 30] ^= 1);
+    assert_repaired(&disk, &[5]);
+    let options = FileLogOptions { format, ..FileLogOptions::default() };
+    let mut writer = recover(Arc::new(disk.clone()), Path::new(DIR), options).unwrap();
+    writer.commit(&[format.encode(&submission(10)).unwrap()]).unwrap();
+    drop(writer);
+    start(&disk).unwrap();
+    let all = commands(&disk);
+    assert_eq!((all.len(), &all[4].command, &all[9]), (10, &Command::Lost, &submission(10)));
+}
+
+#[test]
+fn a_segment_far_behind_the_others_is_not_of_this_log() {
+    let disk = disk(PayloadFormat::Cbor);
+    disk.put(&path(1 << 40), b"what is this");
+    let foreign = Repair::plan(&disk, Path::new(DIR), now()).unwrap_err();
+    assert!(matches!(foreign, RepairError::Foreign(_)), "{foreign}");
+}
+
 #[test]
 fn segments_of_others_are_not_touched() {
     let disk = disk(PayloadFormat::Cbor);

@@ -49,12 +49,7 @@ pub(super) async fn indexes(client: &Arc<Client>, begun: &Begun) -> Result<(), S
             define(client, index).await?;
             begun.store(number, Ordering::Release);
         }
-        let completed = completed(client, index).await;
-        if let Err(StoreError::Internal(_)) = &completed {
-            // It has failed, and is not worth another wait.
-            begun.store(0, Ordering::Release);
-        }
-        completed?;
+        completed(client, index, begun).await?;
     }
     begun.store(0, Ordering::Release);
     Ok(())
@@ -70,20 +65,29 @@ async fn define(client: &Arc<Client>, index: &Index) -> Result<(), StoreError> {
     .await
 }
 
-/// Waits until the index is complete.
-async fn completed(client: &Client, index: &Index) -> Result<(), StoreError> {
+/// Waits until the index is complete. A build that has failed is not worth another
+/// wait: the next attempt begins anew.
+async fn completed(client: &Client, index: &Index, begun: &Begun) -> Result<(), StoreError> {
     let mut pause = FIRST_PAUSE;
-    while !is_built(client, index).await? {
-        sleep(pause).await;
+    loop {
+        let answer = state(client, index).await?;
+        match is_complete(index, answer).inspect_err(|_| begun.store(0, Ordering::Release))? {
+            true => return Ok(()),
+            false => sleep(pause).await,
+        }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    Ok(())
+}
+
+async fn state(client: &Client, index: &Index) -> Result<Value, StoreError> {
+    let question = format!("INFO FOR INDEX {} ON {}", index.name, index.table);
+    read::value(client, &question, Object::new()).await
 }
 
 /// Whether the index is complete.
+#[cfg(test)]
 pub(super) async fn is_built(client: &Client, index: &Index) -> Result<bool, StoreError> {
-    let question = format!("INFO FOR INDEX {} ON {}", index.name, index.table);
-    is_complete(index, read::value(client, &question, Object::new()).await?)
+    is_complete(index, state(client, index).await?)
 }
 
 /// What `INFO FOR INDEX` says: `{ building: { status, error?, … } }`.
