@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::outages::until;
 use crate::program::{Service, daybook, run};
 
 /// The first segment of a log.
@@ -59,8 +60,8 @@ async fn a_flipped_bit_costs_one_command_and_the_service_says_so() {
     // A new one has not.
     fs::remove_dir_all(folder.path().join("database")).unwrap();
     let service = Service::start(folder.path()).await;
+    until("the end of the backlog", async || service.list().await.len() == 2).await;
     let path = format!("/v1/notes/{}", lost["id"].as_str().unwrap());
     assert_eq!(service.get(&path).send().await.unwrap().status(), 404);
-    assert_eq!(service.list().await.len(), 2);
     service.stop();
 }

@@ -117,7 +117,7 @@ pub enum OpenError {
     /// changed.
     #[error(
         "the command log is corrupt: {0}; `daybook log verify` shows it, `daybook log repair` \
-         what is intact and mends it; a copy of the file is better"
+         what is intact and mends it; see docs/troubles.md first"
     )]
     Corrupt(Fault),
     /// A newer Daybook wrote the log. Nothing was changed.
