@@ -21,7 +21,6 @@ use daybook::ports::Clock;
 use daybook::runtime;
 use daybook::signals::Signals;
 use daybook::wiring::{self, Service};
-use serde_json::Value;
 
 fn main() -> ExitCode {
     // Clap itself prints the help, and usage errors, which end with EXIT_USAGE.
@@ -63,10 +62,11 @@ fn look(log: &LogCommand, data_dir: &Path) -> Result<ExitCode> {
 }
 
 fn exit_code(finding: Finding) -> ExitCode {
-    match finding {
-        Finding::Sound => ExitCode::SUCCESS,
-        Finding::Damaged => ExitCode::from(EXIT_FAILURE),
-    }
+    success(finding == Finding::Sound)
+}
+
+fn success(is_success: bool) -> ExitCode {
+    if is_success { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) }
 }
 
 /// Tells about the log whatever the other settings are: they matter only to what
@@ -90,8 +90,7 @@ fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
         PostCommand::Adopt { apply, applied_through, json } => {
             let adoption = runtime::run(wiring::adopt(settings.clone(), applied_through, apply))??;
             adoption.print(json, &mut io::stdout().lock())?;
-            let settled = adoption.is_settled();
-            return Ok(if settled { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) });
+            return Ok(success(adoption.is_settled()));
         }
         PostCommand::Replay { from, dry_run, rate, json } => {
             (runtime::run(wiring::replay(settings.clone(), from, dry_run, rate))??, json)
@@ -122,14 +121,12 @@ fn see_to(parked: ParkedCommand, settings: &Settings) -> Result<ExitCode> {
         ParkedCommand::Discard { command, json } => (command, Release::Discard, json),
     };
     let state = runtime::run(wiring::release(settings.clone(), command, how))??;
-    let is_released = print_released(&state, json, &mut out)?;
-    Ok(if is_released { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+    Ok(success(print_released(&state, json, &mut out)?))
 }
 
 fn doctor(json: bool, settings: Settings) -> Result<ExitCode> {
     let checks = runtime::run(wiring::doctor(settings))?;
-    let is_well = print_checks(&checks, json, &mut io::stdout().lock())?;
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+    Ok(success(print_checks(&checks, json, &mut io::stdout().lock())?))
 }
 
 fn health(json: bool, settings: &Settings) -> Result<ExitCode> {
@@ -141,16 +138,13 @@ fn health(json: bool, settings: &Settings) -> Result<ExitCode> {
             return Ok(ExitCode::from(EXIT_USAGE));
         }
     };
-    let text = |name: &str| health.get(name).and_then(Value::as_str);
-    let state = text("state").unwrap_or("unknown");
     let mut out = io::stdout().lock();
-    match text("reason") {
-        _ if json => writeln!(out, "{health}")?,
-        Some(reason) => writeln!(out, "{state}: {reason}")?,
-        None => writeln!(out, "{state}")?,
+    if json {
+        writeln!(out, "{}", health.body)?
+    } else {
+        writeln!(out, "{health}")?
     }
-    let is_well = ["healthy", "degraded"].contains(&state);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) })
+    Ok(success(["healthy", "degraded"].contains(&health.state())))
 }
 
 /// Exit code 1 says that there are differences, so whatever kept it from looking
@@ -162,8 +156,7 @@ fn audit(command: AuditCommand, sources: &Sources) -> ExitCode {
         Ok(audited.is_equal())
     };
     match audited() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(EXIT_FAILURE),
+        Ok(is_equal) => success(is_equal),
         Err(error) => {
             tell(&error);
             ExitCode::from(EXIT_USAGE)

@@ -1,11 +1,13 @@
 //! A running service, spoken to over HTTP by the commands that need it.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::adapters::http::{ParkedBody, ParkedPage};
 use crate::domain::CommandId;
 
 /// How long an answer may take: longer than the service takes for any.
@@ -30,27 +32,29 @@ pub enum ServiceClientError {
     Refused(String),
 }
 
-/// A parked command, as the service tells it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct ParkedRecord {
-    /// The id of the command.
-    pub command_id: String,
-    /// Its sequence.
-    pub seq: u64,
-    /// The note that it is about.
-    pub note_id: String,
-    /// How often it was attempted; 0 when it only waits behind another.
-    pub attempts: u32,
-    /// What the last attempt ended with.
-    pub reason: String,
-    /// When it was parked, RFC 3339.
-    pub since: String,
+/// How a service is.
+#[derive(Clone, Debug)]
+pub struct ServiceHealth {
+    /// What it answered.
+    pub body: Value,
 }
 
-#[derive(Deserialize)]
-struct ParkedPage {
-    items: Vec<ParkedRecord>,
-    next_from: Option<u64>,
+impl ServiceHealth {
+    /// Its state, in one word.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        self.body.get("state").and_then(Value::as_str).unwrap_or("unknown")
+    }
+}
+
+impl fmt::Display for ServiceHealth {
+    /// The state, and the reason where there is one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.body.get("reason").and_then(Value::as_str) {
+            Some(reason) => write!(f, "{}: {reason}", self.state()),
+            None => f.write_str(self.state()),
+        }
+    }
 }
 
 /// A client of the service at one address.
@@ -80,15 +84,15 @@ impl ServiceClient {
     ///
     /// # Errors
     /// When nobody answers.
-    pub async fn health(&self) -> Result<Value, ServiceClientError> {
-        self.read(self.request(Method::GET, "/health")).await
+    pub async fn health(&self) -> Result<ServiceHealth, ServiceClientError> {
+        Ok(ServiceHealth { body: self.read(self.request(Method::GET, "/health")).await? })
     }
 
     /// Every parked command.
     ///
     /// # Errors
     /// When nobody answers.
-    pub async fn parked(&self) -> Result<Vec<ParkedRecord>, ServiceClientError> {
+    pub async fn parked(&self) -> Result<Vec<ParkedBody>, ServiceClientError> {
         let mut all = Vec::new();
         let mut from = 0;
         loop {

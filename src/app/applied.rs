@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{LogId, Sequence};
-use crate::ports::{NoteStore, StoreError};
+use crate::ports::{NoteStore, Parked, StoreError};
 
 /// How many parked commands are asked for at once.
 const PARKED_PER_READ: usize = 1024;
@@ -26,14 +26,27 @@ impl AppliedLog {
     pub async fn of(store: &dyn NoteStore, log: LogId) -> Result<Self, StoreError> {
         let checkpoint = store.checkpoint(log).await?.map(|checkpoint| checkpoint.applied);
         let mut parked = BTreeSet::new();
-        let mut from = Sequence::ZERO;
-        loop {
-            let page = store.parked(log, from, PARKED_PER_READ).await?;
-            parked.extend(page.iter().map(|parked| parked.seq));
-            match page.last() {
-                Some(last) if page.len() == PARKED_PER_READ => from = last.seq.next(),
-                _ => return Ok(Self { checkpoint, parked }),
-            }
+        each_parked(store, log, |found| parked.extend([found.seq])).await?;
+        Ok(Self { checkpoint, parked })
+    }
+}
+
+/// Shows every parked command of a log, in its order.
+pub(super) async fn each_parked(
+    store: &dyn NoteStore,
+    log: LogId,
+    mut show: impl FnMut(Parked),
+) -> Result<(), StoreError> {
+    let mut from = Sequence::ZERO;
+    loop {
+        let page = store.parked(log, from, PARKED_PER_READ).await?;
+        let is_last = page.len() < PARKED_PER_READ;
+        for parked in page {
+            from = parked.seq.next();
+            show(parked);
+        }
+        if is_last {
+            return Ok(());
         }
     }
 }

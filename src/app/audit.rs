@@ -1,6 +1,6 @@
 //! Whether a database is what its log amounts to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{AppliedLog, ReplayError};
@@ -110,9 +110,12 @@ impl Audit {
                 return Err(unreadable(LogError::PastEnd { asked: from, last }));
             };
             let rejected = self.store.rejections(self.log.id(), from, last.seq()).await?;
-            let given_up = |seq: Sequence| rejected.contains(&(seq, Rejection::Discarded));
+            let given_up: BTreeSet<Sequence> = rejected
+                .into_iter()
+                .filter_map(|(seq, why)| (why == Rejection::Discarded).then_some(seq))
+                .collect();
             for entry in entries.iter().filter(|entry| entry.seq() <= upto) {
-                if !given_up(entry.seq()) {
+                if !given_up.contains(&entry.seq()) {
                     self.judge(entry);
                 }
             }

@@ -63,8 +63,11 @@ impl Orders {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The next one that somebody still waits for.
     pub(super) fn next(&self) -> Option<Order> {
-        self.lock().pop_front()
+        let mut waiting = self.lock();
+        waiting.retain(|order| !order.answer.is_closed());
+        waiting.pop_front()
     }
 
     /// Waits until something was asked for since the last call.

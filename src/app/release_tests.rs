@@ -107,6 +107,20 @@ async fn an_order_that_was_not_begun_is_taken_back() {
     assert_eq!(parked(&fixture.daybook), [1]);
 }
 
+/// A client that went away gets no answer, and nothing done.
+#[tokio::test(start_paused = true)]
+async fn an_order_that_nobody_waits_for_is_dropped() {
+    let mut fixture = Fixture::new();
+    fixture.store.refuse([id("b")]);
+    fixture.append(create("b"), Precondition::None).await;
+    fixture.catch_up().await;
+    let release = fixture.daybook.release(Sequence::FIRST, Release::Discard, soon());
+    let gone = tokio::time::timeout(Duration::ZERO, release).await;
+    assert!(gone.is_err(), "{gone:?}");
+    fixture.catch_up().await;
+    assert_eq!(parked(&fixture.daybook), [1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_a_service_the_same_is_done() {
     let mut fixture = Fixture::new();

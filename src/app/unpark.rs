@@ -5,6 +5,7 @@
 //! applied command gave to its note must not stand in place of that of a whole
 //! batch, which has the same key where the command is the last of the batch.
 
+use super::applied::each_parked;
 use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::judge::judge;
@@ -12,25 +13,11 @@ use super::parking::ParkedCommands;
 use crate::domain::{Entry, NoteId, Rejection, Sequence};
 use crate::ports::{Batch, Checkpoint, Marker, Parked, StoreError};
 
-/// How many parked commands are asked for at once.
-const PARKED_PER_READ: usize = 1024;
-
 /// Learns from the database which commands are parked.
 pub(super) async fn learn_parked(desk: &Desk) -> Result<(), StoreError> {
     let mut known = ParkedCommands::default();
-    let mut from = Sequence::ZERO;
-    loop {
-        let log = desk.ports.log.id();
-        let page = desk.ports.store.parked(log, from, PARKED_PER_READ).await?;
-        let last_page = page.len() < PARKED_PER_READ;
-        for parked in page {
-            from = parked.seq.next();
-            known.insert(parked);
-        }
-        if last_page {
-            break;
-        }
-    }
+    let (store, log) = (&*desk.ports.store, desk.ports.log.id());
+    each_parked(store, log, |parked| known.insert(parked)).await?;
     desk.found_parked(known);
     Ok(())
 }

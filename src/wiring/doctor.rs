@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use super::ServiceError;
 use super::database::{database_name, make_store};
-use crate::adapters::cli::Check;
-use crate::adapters::file_log::disk::{Disk, OsDisk};
-use crate::adapters::file_log::{LOCK_FILE, LOG_FOLDER, SyncCost};
+use crate::adapters::cli::{Check, holder};
+use crate::adapters::file_log::disk::OsDisk;
+use crate::adapters::file_log::{LOG_FOLDER, SyncCost};
 use crate::adapters::service_client::ServiceClient;
 use crate::adapters::settings::{Endpoint, LogSync, Settings};
 use crate::ports::StoreError;
@@ -34,9 +34,9 @@ pub async fn doctor(settings: Settings) -> Vec<Check> {
     if is_there {
         checks.extend([room(&dir, settings.command_log_segment_bytes.get()), sync(&dir)]);
     }
-    let lock = dir.join(LOG_FOLDER).join(LOCK_FILE);
-    let is_held = is_there && OsDisk.is_locked(&lock).unwrap_or(false);
-    checks.push(log(&dir, &lock, is_held));
+    let holder = if is_there { holder(&dir.join(LOG_FOLDER)) } else { None };
+    let is_held = holder.is_some();
+    checks.push(log(&dir, holder));
     if is_held {
         checks.push(service(&settings).await);
     }
@@ -118,14 +118,11 @@ fn sync(dir: &Path) -> Check {
     }
 }
 
-fn log(dir: &Path, lock: &Path, is_held: bool) -> Check {
-    let folder = dir.join(LOG_FOLDER);
-    if is_held {
-        let holder = fs::read_to_string(lock).unwrap_or_default();
-        let holder = holder.trim();
-        return Check::good("log", format!("process {holder} has it open"));
+fn log(dir: &Path, holder: Option<String>) -> Check {
+    if let Some(holder) = holder {
+        return Check::good("log", format!("{holder} has it open"));
     }
-    if folder.is_dir() {
+    if dir.join(LOG_FOLDER).is_dir() {
         let found = "no process has it open; `daybook log verify` checks every byte of it";
         return Check::good("log", found);
     }
@@ -138,19 +135,11 @@ async fn service(settings: &Settings) -> Check {
         Err(error) => Err(error),
     };
     match health {
-        Ok(health) => {
-            let text = |name: &str| health.get(name).and_then(serde_json::Value::as_str);
-            let state = text("state").unwrap_or("unknown").to_owned();
-            let found = match text("reason") {
-                Some(reason) => format!("{state}: {reason}"),
-                None => state.clone(),
-            };
-            match state.as_str() {
-                "healthy" => Check::good("service", found),
-                "unhealthy" => Check::bad("service", found),
-                _ => Check::warning("service", found),
-            }
-        }
+        Ok(health) => match health.state() {
+            "healthy" => Check::good("service", health.to_string()),
+            "unhealthy" => Check::bad("service", health.to_string()),
+            _ => Check::warning("service", health.to_string()),
+        },
         Err(error) => Check::warning("service", error.to_string()),
     }
 }

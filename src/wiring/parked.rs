@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::database::make_store;
 use super::offline::finish;
+use super::status::is_of;
 use super::{ServiceError, app_options, open_log, ports};
-use crate::adapters::cli::CommandName;
-use crate::adapters::file_log::OpenError;
-use crate::adapters::service_client::{ParkedRecord, ServiceClient};
+use crate::adapters::cli::{CommandName, log_in};
+use crate::adapters::file_log::{LOG_FOLDER, OpenError};
+use crate::adapters::http::{CommandBody, ParkedBody};
+use crate::adapters::service_client::{ServiceClient, ServiceClientError};
 use crate::adapters::settings::Settings;
-use crate::app::{CommandState, Release, ReleaseError, Replay, ReplayError};
-use crate::domain::{CommandId, LogId};
-use crate::ports::{CommandLog, NoteStore, Parked};
+use crate::app::{Release, ReleaseError, Replay, ReplayError};
+use crate::domain::LogId;
+use crate::ports::{CommandLog, NoteStore};
 
 /// Who can do something about parked commands.
 enum Desk {
-    /// The process that has the log open.
-    Service(ServiceClient),
+    /// The process that has this log open.
+    Service { client: ServiceClient, log: LogId },
     /// This one.
     Own { log: Arc<dyn CommandLog>, store: Arc<dyn NoteStore>, replay: Box<Replay> },
 }
@@ -26,17 +28,17 @@ enum Desk {
 /// The parked commands, in the order of the log.
 ///
 /// # Errors
-/// When neither a service answers nor log and database can be opened.
-pub async fn list_parked(settings: Settings) -> Result<Vec<ParkedRecord>, ServiceError> {
+/// When neither the service of the log answers nor log and database can be opened.
+pub async fn list_parked(settings: Settings) -> Result<Vec<ParkedBody>, ServiceError> {
     match open(&settings).await? {
-        Desk::Service(service) => Ok(service.parked().await?),
+        Desk::Service { client, .. } => Ok(client.parked().await?),
         Desk::Own { log, store, mut replay } => {
             let listed = async {
                 replay.connect().await?;
                 replay.list_parked().await
             };
             let parked = finish(listed.await, replay.vouches(), &*log, &*store).await?;
-            Ok(parked.into_iter().map(|parked| record(log.id(), parked)).collect())
+            Ok(parked.into_iter().map(|parked| ParkedBody::new(log.id(), parked)).collect())
         }
     }
 }
@@ -53,23 +55,10 @@ pub async fn release(
     how: Release,
 ) -> Result<Value, ServiceError> {
     match open(&settings).await? {
-        Desk::Service(service) => {
-            let log = match command {
-                CommandName::Id(id) => id.log,
-                CommandName::Sequence(seq) => {
-                    let parked = service.parked().await?;
-                    let parked = parked.into_iter().find(|parked| parked.seq == seq.get());
-                    let id = parked.and_then(|parked| parked.command_id.parse().ok());
-                    let id: CommandId = id.ok_or(ReleaseError::NotParked)?;
-                    id.log
-                }
-            };
-            let id = command.id(log);
-            Ok(match how {
-                Release::Retry => service.retry(id).await?,
-                Release::Discard => service.discard(id).await?,
-            })
-        }
+        Desk::Service { client, log } => Ok(match how {
+            Release::Retry => client.retry(command.id(log)).await?,
+            Release::Discard => client.discard(command.id(log)).await?,
+        }),
         Desk::Own { log, store, mut replay } => {
             let id = command.id(log.id());
             let released = async {
@@ -81,7 +70,10 @@ pub async fn release(
             };
             let released: Result<_, ReplayError> = released.await;
             let released = finish(released, replay.vouches(), &*log, &*store).await?;
-            Ok(told(id, released?))
+            let told = serde_json::to_value(CommandBody::new(id, released?));
+            told.map_err(|error| {
+                ServiceError::Client(ServiceClientError::Refused(error.to_string()))
+            })
         }
     }
 }
@@ -95,26 +87,17 @@ async fn open(settings: &Settings) -> Result<Desk, ServiceError> {
             Ok(Desk::Own { log, store, replay: Box::new(replay) })
         }
         Err(ServiceError::Log(OpenError::InUse { .. })) => {
-            Ok(Desk::Service(ServiceClient::at(settings.bind_address.as_str())?))
+            let log = log_in(&settings.data_dir.join(LOG_FOLDER));
+            let log = log.map_err(|error| ServiceClientError::Refused(error.to_string()))?;
+            let address = settings.bind_address.as_str();
+            let client = ServiceClient::at(address)?;
+            client.health().await?;
+            if !is_of(address, &log).await {
+                let other = format!("the service at {address} has another log");
+                return Err(ServiceClientError::Refused(other).into());
+            }
+            Ok(Desk::Service { client, log: log.id })
         }
         Err(error) => Err(error),
     }
-}
-
-fn record(log: LogId, parked: Parked) -> ParkedRecord {
-    let Parked { seq, note, attempts, reason, since } = parked;
-    let command_id = CommandId { log, seq }.to_string();
-    let (seq, note_id, since) = (seq.get(), note.to_string(), since.to_rfc3339());
-    ParkedRecord { command_id, seq, note_id, attempts, reason, since }
-}
-
-fn told(id: CommandId, state: CommandState) -> Value {
-    let (status, why) = match state {
-        CommandState::Pending => ("pending", None),
-        CommandState::Applied(_) => ("applied", None),
-        CommandState::Rejected(rejection) => ("rejected", Some(rejection.to_string())),
-        CommandState::Parked => ("parked", None),
-    };
-    let problem = why.map(|detail| json!({ "detail": detail }));
-    json!({ "command_id": id.to_string(), "seq": id.seq.get(), "status": status, "problem": problem })
 }

@@ -88,7 +88,7 @@ async fn ask_service(address: &str, log: &AskedLog, why: &str) -> DatabaseAnswer
 /// Whether the service has that log: the health of another one on this machine
 /// would look the same. Of its own log a service always knows that a command is
 /// beyond the end, and never says so of one that is there.
-async fn is_of(address: &str, log: &AskedLog) -> bool {
+pub(super) async fn is_of(address: &str, log: &AskedLog) -> bool {
     let unknown = async |seq| {
         let command = CommandId { log: log.id, seq };
         let answer = get(address, &format!("/v1/commands/{command}")).await;

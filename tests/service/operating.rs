@@ -13,7 +13,7 @@ use crate::adopting::copy;
 use crate::outages::{against, post, until};
 use crate::parked::refuse;
 use crate::program::{Service, daybook, json_of, run};
-use crate::repairing::flip;
+use crate::refusals::damage;
 
 const PAGE: &str = include_str!("../../docs/operating.md");
 
@@ -89,7 +89,7 @@ async fn commands_for_parted_copies() {
 async fn commands_for_a_damaged_log() {
     let folder = stopped().await;
     let data = folder.path().join("data");
-    flip(&data.join("log"), 100);
+    damage(&data);
     run_section("The log is damaged", folder.path(), &daybook(&data));
 }
 

@@ -7,7 +7,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::outages::{against, post, until};
-use crate::program::{Service, json_of, run};
+use crate::program::{Service, daybook, json_of, run};
 
 /// Lets the server refuse notes of that title, and no others.
 pub(crate) async fn refuse(server: &Server, title: &str) {
@@ -54,10 +54,21 @@ async fn they_are_listed_retried_and_discarded_beside_a_service_and_without_one(
     assert_eq!((code, &shown["command"]["fields"]["title"]), (Some(0), &json!("poison")));
     assert_eq!(shown["parked"], list[1]);
 
+    // A service that has another log is not asked for this one.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = Service::start_with(daybook(elsewhere.path()).env("DB_ENDPOINT", "mem://")).await;
+    for what in [&["list"][..], &["discard", "1"]] {
+        let (code, why) = parked(&server, folder.path(), &other.address, what);
+        assert_eq!(code, Some(1));
+        assert!(why.as_str().unwrap().contains("has another log"), "{why}");
+    }
+    other.stop();
+
     let (code, state) = ask(&["retry", "1"]);
     assert_eq!((code, &state["status"]), (Some(1), &json!("parked")));
     let (code, state) = ask(&["discard", list[0]["command_id"].as_str().unwrap()]);
     assert_eq!((code, &state["status"]), (Some(0), &json!("rejected")));
+    assert_eq!(state["problem"]["type"], "urn:daybook:problem:command-discarded");
     refuse(&server, "nothing").await;
     let (code, state) = ask(&["retry", "2"]);
     assert_eq!((code, &state["status"]), (Some(0), &json!("applied")));
@@ -72,5 +83,6 @@ async fn they_are_listed_retried_and_discarded_beside_a_service_and_without_one(
     assert_eq!(ask(&["list"]).1[0]["seq"], 3);
     let (code, state) = ask(&["discard", "3"]);
     assert_eq!((code, &state["status"]), (Some(0), &json!("rejected")), "{state}");
+    assert_eq!(state["problem"]["type"], "urn:daybook:problem:command-discarded");
     assert_eq!(ask(&["list"]), (Some(0), json!([])));
 }

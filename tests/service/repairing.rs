@@ -1,44 +1,30 @@
 //! A damaged log is refused, repaired and gone on with.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::outages::until;
 use crate::program::{Service, daybook, run};
-
-/// The first segment of a log.
-fn segment(log: &Path) -> PathBuf {
-    log.join("00000000000000000001.log")
-}
-
-/// Flips a bit of the first segment.
-pub(crate) fn flip(log: &Path, at: usize) {
-    let mut bytes = fs::read(segment(log)).unwrap();
-    bytes[at] ^= 1;
-    fs::write(segment(log), bytes).unwrap();
-}
+use crate::refusals::damage;
 
 #[tokio::test]
 async fn a_flipped_bit_costs_one_command_and_the_service_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let log = folder.path().join("log");
     let service = Service::start(folder.path()).await;
     let lost = service.create("lost").await;
     service.create("kept").await;
     service.stop();
-    let damaged = {
-        flip(&log, 100);
-        fs::read(segment(&log)).unwrap()
-    };
+    let segment = damage(folder.path());
+    let damaged = fs::read(&segment).unwrap();
     let refused = run(&mut daybook(folder.path()));
     let told = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1));
     for part in ["00000000000000000001.log at byte 44", "daybook log repair"] {
         assert!(told.contains(part), "{told}");
     }
-    assert_eq!(fs::read(segment(&log)).unwrap(), damaged, "nothing was touched");
+    assert_eq!(fs::read(&segment).unwrap(), damaged, "nothing was touched");
 
     let shown = run(daybook(folder.path()).args(["log", "repair", "--json"]));
     assert_eq!(shown.status.code(), Some(1));

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::log_outcome::LogCommandError;
 use super::log_report::TailState;
+use super::log_status::AskedLog;
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::survey::{Survey, Tail, Visit, survey};
 use crate::adapters::file_log::{Fault, LOCK_FILE, ReadFault};
@@ -31,9 +32,23 @@ impl Owner {
     }
 }
 
+/// The log in that folder, whoever has it open.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub fn log_in(dir: &Path) -> Result<AskedLog, LogCommandError> {
+    let last_segment_only = Sequence::new(u64::MAX);
+    let found = match look(dir, last_segment_only, &mut |_| ControlFlow::Continue(()))? {
+        Look::Read { survey, .. } => AskedLog::of(&survey, dir),
+        Look::Damaged(_) => None,
+    };
+    found.ok_or_else(|| LogCommandError::NoSegment(dir.to_owned()))
+}
+
 /// The process that has the log in that folder, for a message; none where none
 /// has.
-pub(super) fn holder(dir: &Path) -> Option<String> {
+#[must_use]
+pub fn holder(dir: &Path) -> Option<String> {
     match Owner::of(dir) {
         Owner::Nobody => None,
         Owner::Unknown => {

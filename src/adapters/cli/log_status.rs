@@ -43,6 +43,16 @@ pub struct AskedLog {
     pub holder: Option<String>,
 }
 
+impl AskedLog {
+    /// The one that was found in that folder, if it has a segment.
+    pub(super) fn of(survey: &Survey, dir: &Path) -> Option<Self> {
+        let (first, last) = (survey.segments.first()?, survey.segments.last()?);
+        let has_commands = first.first < last.next;
+        let first = has_commands.then_some(first.first);
+        Some(Self { id: survey.log()?, first, holder: holder(dir) })
+    }
+}
+
 /// What is known of how far a log was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseAnswer {
@@ -99,10 +109,8 @@ impl StatusCommand {
             };
         let first = survey.segments.first().map_or(Sequence::FIRST, |segment| segment.first);
         let last = survey.segments.last().map_or(Sequence::ZERO, Segment::last);
-        let answer = survey.log().map_or_else(
-            || DatabaseAnswer::Unknown("the log has no segment yet".to_owned()),
-            |id| ask(AskedLog { id, first: (first <= last).then_some(first), holder: holder(dir) }),
-        );
+        let answer = AskedLog::of(&survey, dir)
+            .map_or_else(|| DatabaseAnswer::Unknown("the log has no segment yet".to_owned()), ask);
         let newest = accepted_at(dir, last)?;
         let applied = Applied::new(answer, first, last);
         let oldest = match applied.oldest {

@@ -33,6 +33,7 @@ pub use flags::SettingFlags;
 pub use log::LogCommand;
 pub use log_cat::CatCommand;
 pub use log_outcome::{Finding, LogCommandError};
+pub use log_owner::{holder, log_in};
 pub use log_status::{AskedLog, DatabaseAnswer, LogSettings, StatusCommand};
 pub use parked::{CommandName, ParkedCommand, print_one, print_parked, print_released};
 pub use post::{PostCommand, Posted, Until};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::LogCommand;
 use super::log_cat::CatCommand;
 use crate::adapters::file_log::LOG_FOLDER;
-use crate::adapters::service_client::ParkedRecord;
+use crate::adapters::http::ParkedBody;
 use crate::domain::{CommandId, LogId, Sequence};
 
 const EXIT_CODES: &str = "\
@@ -114,25 +114,23 @@ impl FromStr for CommandName {
     }
 }
 
-impl ParkedRecord {
-    fn text(&self) -> String {
-        let Self { seq, note_id, attempts, reason, since, .. } = self;
-        format!("{seq}  {note_id}  since {since}  attempts {attempts}  {reason}")
-    }
+fn text(parked: &ParkedBody) -> String {
+    let ParkedBody { seq, note_id, attempts, reason, since, .. } = parked;
+    format!("{seq}  {note_id}  since {since}  attempts {attempts}  {reason}")
 }
 
 /// Prints a list.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn print_parked(parked: &[ParkedRecord], json: bool, out: &mut dyn Write) -> io::Result<()> {
+pub fn print_parked(parked: &[ParkedBody], json: bool, out: &mut dyn Write) -> io::Result<()> {
     if json {
         return writeln!(out, "{}", json!(parked));
     }
     if parked.is_empty() {
         return writeln!(out, "no command is parked");
     }
-    parked.iter().try_for_each(|parked| writeln!(out, "{}", parked.text()))
+    parked.iter().try_for_each(|parked| writeln!(out, "{}", text(parked)))
 }
 
 /// Prints one, with what the log below that data folder holds of it.
@@ -140,7 +138,7 @@ pub fn print_parked(parked: &[ParkedRecord], json: bool, out: &mut dyn Write) ->
 /// # Errors
 /// When it cannot be written, or the log cannot be read.
 pub fn print_one(
-    parked: &ParkedRecord,
+    parked: &ParkedBody,
     data_dir: &Path,
     json: bool,
     out: &mut dyn Write,
@@ -157,7 +155,7 @@ pub fn print_one(
     if json {
         return writeln!(out, "{}", json!({ "parked": parked, "command": command }));
     }
-    writeln!(out, "{}", parked.text())?;
+    writeln!(out, "{}", text(parked))?;
     writeln!(out, "{}", serde_json::to_string_pretty(&command)?)
 }
 
@@ -167,11 +165,10 @@ pub fn print_one(
 /// When it cannot be written.
 pub fn print_released(state: &Value, json: bool, out: &mut dyn Write) -> io::Result<bool> {
     let status = state.get("status").and_then(Value::as_str).unwrap_or_default();
-    let text = |name: &str| state.get(name).map(Value::to_string).unwrap_or_default();
     if json {
         writeln!(out, "{state}")?;
     } else {
-        let seq = text("seq");
+        let seq = state.get("seq").map(Value::to_string).unwrap_or_default();
         match status {
             "applied" => writeln!(out, "command {seq} was applied")?,
             "parked" => writeln!(out, "command {seq} was refused again, and is parked still")?,

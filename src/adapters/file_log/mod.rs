@@ -123,7 +123,8 @@
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
 //! `log` is the port. `copy` writes a surveyed log anew, `successor` one that takes
 //! its place, `repair` mends one, and `follow` reads on in one that another process
-//! writes. All of them touch files through [`disk`] only.
+//! writes. All of them touch files through [`disk`]
+//! only, but that `successor` looks at and removes whole folders.
 
 mod codec;
 pub(crate) mod copy;

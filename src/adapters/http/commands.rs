@@ -30,8 +30,9 @@ impl<S: Send + Sync> FromRequestParts<S> for CommandParameter {
     }
 }
 
+/// A command on the wire.
 #[derive(Serialize)]
-struct CommandBody {
+pub struct CommandBody {
     command_id: String,
     seq: u64,
     status: &'static str,
@@ -51,19 +52,21 @@ pub(super) async fn read(
     let state = call.daybook.command(id, call.deadline).await?;
     let state =
         state.ok_or_else(|| Problem::new(Kind::CommandNotFound, "There is no such command."))?;
-    Ok(body(id, state))
+    Ok(Json(CommandBody::new(id, state)).into_response())
 }
 
-/// How far that command has come.
-pub(super) fn body(id: CommandId, state: CommandState) -> Response {
-    let (status, version, problem) = match state {
-        CommandState::Pending => ("pending", None, None),
-        CommandState::Applied(version) => ("applied", version.map(Version::get), None),
-        CommandState::Rejected(rejection) => ("rejected", None, Some(Problem::from(rejection))),
-        CommandState::Parked => ("parked", None, Some(Problem::parked())),
-    };
-    let problem = problem.map(|problem| problem.summary());
-    let seq = id.seq.get();
-    let body = CommandBody { command_id: id.to_string(), seq, status, version, problem };
-    Json(body).into_response()
+impl CommandBody {
+    /// How far that command has come.
+    #[must_use]
+    pub fn new(id: CommandId, state: CommandState) -> Self {
+        let (status, version, problem) = match state {
+            CommandState::Pending => ("pending", None, None),
+            CommandState::Applied(version) => ("applied", version.map(Version::get), None),
+            CommandState::Rejected(rejection) => ("rejected", None, Some(Problem::from(rejection))),
+            CommandState::Parked => ("parked", None, Some(Problem::parked())),
+        };
+        let problem = problem.map(|problem| problem.summary());
+        let seq = id.seq.get();
+        Self { command_id: id.to_string(), seq, status, version, problem }
+    }
 }

@@ -38,7 +38,9 @@ mod router;
 mod serve;
 mod trace;
 
+pub use commands::CommandBody;
 pub use options::{Options, RequestTimeoutError};
+pub use parked::{ParkedBody, ParkedPage};
 pub use router::router;
 pub use serve::serve;
 

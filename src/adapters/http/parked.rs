@@ -7,10 +7,10 @@ use axum::Json;
 use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::call::Call;
-use super::commands::{CommandParameter, body};
+use super::commands::{CommandBody, CommandParameter};
 use super::problem::{InputError, Kind, Problem};
 use super::query_string;
 use crate::app::{Release, ReleaseError};
@@ -20,22 +20,41 @@ use crate::ports::Parked;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 200;
 
-#[derive(Serialize)]
-struct ParkedBody {
-    command_id: String,
-    seq: u64,
-    note_id: String,
-    /// 0 when it only waits behind another command of its note.
-    attempts: u32,
-    reason: String,
-    since: DateTime<Utc>,
+/// A parked command on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedBody {
+    /// The id of the command.
+    pub command_id: String,
+    /// Its sequence.
+    pub seq: u64,
+    /// The note that it is about.
+    pub note_id: String,
+    /// How often it was attempted; 0 when it only waits behind another command
+    /// of its note.
+    pub attempts: u32,
+    /// What the last attempt ended with, or what it waits for.
+    pub reason: String,
+    /// When it was parked.
+    pub since: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
-struct ListBody {
-    items: Vec<ParkedBody>,
+/// A part of the list of parked commands on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedPage {
+    /// The commands, in the order of the log.
+    pub items: Vec<ParkedBody>,
     /// What to give as `from` for more.
-    next_from: Option<u64>,
+    pub next_from: Option<u64>,
+}
+
+impl ParkedBody {
+    /// That of a command of that log.
+    #[must_use]
+    pub fn new(log: LogId, parked: Parked) -> Self {
+        let Parked { seq, note, attempts, reason, since } = parked;
+        let command_id = CommandId { log, seq }.to_string();
+        Self { command_id, seq: seq.get(), note_id: note.to_string(), attempts, reason, since }
+    }
 }
 
 /// `GET /v1/parked`: in the order of the log.
@@ -46,8 +65,8 @@ pub(super) async fn list(call: Call, RawQuery(query): RawQuery) -> Result<Respon
     let mut found = call.daybook.parked(from, limit + 1);
     let next_from = found.get(limit).map(|parked| parked.seq.get());
     found.truncate(limit);
-    let items = found.into_iter().map(|parked| parked_body(log, parked)).collect();
-    Ok(Json(ListBody { items, next_from }).into_response())
+    let items = found.into_iter().map(|parked| ParkedBody::new(log, parked)).collect();
+    Ok(Json(ParkedPage { items, next_from }).into_response())
 }
 
 /// `GET /v1/parked/{command_id}`
@@ -58,7 +77,7 @@ pub(super) async fn read(
     own(&call, id)?;
     let mut found = call.daybook.parked(id.seq, 1);
     let parked = found.pop().filter(|parked| parked.seq == id.seq).ok_or_else(not_parked)?;
-    Ok(Json(parked_body(id.log, parked)).into_response())
+    Ok(Json(ParkedBody::new(id.log, parked)).into_response())
 }
 
 /// `POST /v1/parked/{command_id}/retry`
@@ -81,7 +100,7 @@ pub(super) async fn discard(
 async fn release(call: &Call, id: CommandId, how: Release) -> Result<Response, Problem> {
     own(call, id)?;
     let state = call.daybook.release(id.seq, how, call.deadline).await?;
-    Ok(body(id, state))
+    Ok(Json(CommandBody::new(id, state)).into_response())
 }
 
 /// Only the service of its log can do anything about a command.
@@ -90,13 +109,7 @@ fn own(call: &Call, id: CommandId) -> Result<(), Problem> {
 }
 
 fn not_parked() -> Problem {
-    Problem::new(Kind::CommandNotParked, "No command of that id is parked here.")
-}
-
-fn parked_body(log: LogId, parked: Parked) -> ParkedBody {
-    let Parked { seq, note, attempts, reason, since } = parked;
-    let command_id = CommandId { log, seq }.to_string();
-    ParkedBody { command_id, seq: seq.get(), note_id: note.to_string(), attempts, reason, since }
+    Problem::new(Kind::CommandNotParked, "The command of that id is not parked here.")
 }
 
 fn parse(query: &str) -> Result<(Sequence, usize), InputError> {
