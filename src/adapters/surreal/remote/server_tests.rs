@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use daybook_rig::{Proxy, Server, Storage};
+use daybook_rig::{Mode, Proxy, Server, Storage};
 
 use super::connection::dial;
 use super::fixture::{options, root, server_options, store, target};
@@ -106,6 +106,8 @@ async fn a_build_outlives_a_lost_connection_and_not_the_server() {
     let notes: Vec<_> = (0..400).map(|n| note(&format!("n{n}"), 1, n)).collect();
     put(&store, 1, &notes).await;
     let begun = || store.begun.load(Ordering::Acquire);
+    // Each question takes a while: a build must not end before it is disturbed.
+    proxy.set(Mode::Delay(Duration::from_millis(100)));
     for cut in [true, false] {
         let building = Arc::clone(&store);
         let building = tokio::spawn(async move { building.rebuild_indexes().await });
