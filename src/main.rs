@@ -92,6 +92,11 @@ fn posting(post: PostCommand, settings: &Settings) -> Result<ExitCode> {
             adoption.print(json, &mut io::stdout().lock())?;
             return Ok(success(adoption.is_settled()));
         }
+        PostCommand::Compact { dry_run, json } => {
+            let compacted = runtime::run(wiring::compact(settings.clone(), dry_run))??;
+            compacted.print(json, &mut io::stdout().lock())?;
+            return Ok(ExitCode::SUCCESS);
+        }
         PostCommand::Replay { from, dry_run, rate, json } => {
             (runtime::run(wiring::replay(settings.clone(), from, dry_run, rate))??, json)
         }

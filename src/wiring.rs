@@ -10,6 +10,7 @@
 //! out, because answers wait for it.
 
 mod adopt;
+mod compact;
 mod database;
 mod doctor;
 mod offline;
@@ -26,6 +27,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::{info, warn};
 
 pub use self::adopt::adopt;
+pub use self::compact::compact;
 use self::database::{database_name, make_store};
 pub use self::doctor::doctor;
 pub use self::offline::{audit, rebuild, replay};
@@ -34,12 +36,12 @@ pub use self::status::{database_of, log_settings};
 use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::adapters::file_log::successor::settle;
 use crate::adapters::file_log::{
-    FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, SyncPolicy,
+    FileLog, FileLogOptions, LOG_FOLDER, OpenError, PayloadFormat, Retention, SyncPolicy,
 };
 use crate::adapters::http;
 use crate::adapters::no_metrics::NoMetrics;
 use crate::adapters::service_client::ServiceClientError;
-use crate::adapters::settings::{LogFormat, LogSync, Settings};
+use crate::adapters::settings::{Endpoint, LogFormat, LogRetention, LogSync, Settings};
 use crate::adapters::system::{SystemClock, UlidNoteIds};
 use crate::app::{
     AdoptError, Applier, ApplierError, Daybook, Options, Ports, QueueLimits, ReleaseError,
@@ -100,6 +102,9 @@ pub enum ServiceError {
     /// The new log could not be put in the place of the old one.
     #[error("the new log could not be put in place of the old one: {0}")]
     Successor(String),
+    /// The log could not be compacted.
+    #[error("the log could not be compacted: {0}")]
+    Snapshot(String),
     /// A task panicked. Its message is left out: it may quote a note.
     #[error("the service stopped by a defect of its own")]
     Defect,
@@ -124,6 +129,7 @@ impl Service {
     /// # Errors
     /// When the data folder or the log in it cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
+        check_retention(&settings)?;
         let log = open_log(&settings).await?;
         let store = make_store(&settings)?;
         let ports = ports(&log, &store);
@@ -261,6 +267,17 @@ fn app_options(settings: &Settings) -> Options {
     }
 }
 
+/// A database that the log is all there is of cannot do without its beginning.
+fn check_retention(settings: &Settings) -> Result<(), StoreError> {
+    let is_volatile = !cfg!(feature = "surreal") || settings.db_endpoint == Endpoint::Memory;
+    if is_volatile && settings.command_log_retention != LogRetention::All {
+        let why = "COMMAND_LOG_RETENTION: it must be all where notes are kept in memory, since \
+                   they are made anew from the whole log at every start";
+        return Err(StoreError::Misconfigured(why.to_owned()));
+    }
+    Ok(())
+}
+
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
     let data_dir = settings.data_dir.clone();
     let options = log_options(settings);
@@ -283,6 +300,11 @@ fn log_options(settings: &Settings) -> FileLogOptions {
             LogSync::Never => SyncPolicy::Never,
         },
         segment_bytes: settings.command_log_segment_bytes.get(),
+        retention: match settings.command_log_retention {
+            LogRetention::All => Retention::All,
+            LogRetention::Age(age) => Retention::Age(age),
+            LogRetention::Bytes(bytes) => Retention::Bytes(bytes),
+        },
         ..FileLogOptions::default()
     }
 }

@@ -109,7 +109,7 @@ impl Replay {
             Err(Failure::Mismatch(mismatch)) => Some(mismatch.to_string()),
             Err(failure) => return Err(ReplayError::Refused(failure.public_reason())),
         };
-        let Positions { first, last } = self.desk.ports.log.positions();
+        let Positions { first, last, .. } = self.desk.ports.log.positions();
         let applied =
             checkpoint.map(|Checkpoint { applied, accepted_at, .. }| (applied, accepted_at));
         Ok(Ends { log, first, last: last.seq, applied, mismatch })

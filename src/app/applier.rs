@@ -16,6 +16,7 @@ use super::judge::outcome_name;
 use super::parking::{Narrowing, Refused};
 use super::probe::{self, Return};
 use super::release::carry_out;
+use super::retain::retain;
 use super::step::{ApplierError, Step};
 use super::submit::waiting;
 use crate::domain::{Entry, Position, Sequence};
@@ -95,6 +96,8 @@ impl Applier {
         let mut beside = JoinSet::new();
         let desk = Arc::clone(&self.desk);
         beside.spawn(async move { index_backlog(&desk).await });
+        let desk = Arc::clone(&self.desk);
+        beside.spawn(async move { retain(&desk).await });
         let desk = Arc::clone(&self.desk);
         tokio::select! {
             biased;
@@ -181,7 +184,7 @@ impl Applier {
                     let parked = self.desk.parked_now(first, attempts, &error);
                     let (checkpoint, _) = self.next_checkpoint(&cursor, &entries, first);
                     let log = self.desk.ports.log.id();
-                    let batch = parking(log, cursor.checkpoint, checkpoint, parked);
+                    let batch = parking(log, cursor.checkpoint, checkpoint, first.first, parked);
                     let (outcomes, started) = (Vec::new(), Instant::now());
                     let attempt = Attempt { batch, entries, outcomes, started };
                     return self.commit(attempt).await.map_err(Failure::from);
@@ -251,6 +254,7 @@ impl Applier {
         }
         self.continuity = Continuity::Intact;
         self.cursor = Some(cursor);
+        self.tell_settled();
         self.connected = Some(version);
         self.desk.pending.resume_at(cursor.position);
         if self.in_doubt.is_none() {
@@ -294,7 +298,7 @@ impl Applier {
     ) -> (Checkpoint, Marker) {
         let last = entries.last().unwrap_or(first);
         let expected = cursor.checkpoint;
-        let horizon = expected.map_or(first.seq(), |checkpoint| {
+        let horizon = expected.map_or(first.first, |checkpoint| {
             let step = HORIZON_STEP + 2 * entries.len() as u64;
             let farthest = Sequence::new(checkpoint.horizon.get() + step);
             checkpoint.horizon.max(cursor.heal_floor.min(farthest))
@@ -307,7 +311,7 @@ impl Applier {
             horizon,
             rebuilt_at: cursor.rebuilt_at,
         };
-        (checkpoint, Marker { first: first.seq(), last: last.seq() })
+        (checkpoint, Marker { first: first.first, last: last.seq() })
     }
 
     /// A batch is in the database: goes on from there and tells who waits.
@@ -322,6 +326,7 @@ impl Applier {
         self.made = 0;
         self.narrowing.committed();
         self.desk.committed(&batch);
+        self.tell_settled();
         for (seq, outcome) in &outcomes {
             tracing::debug!(%seq, outcome = outcome_name(outcome), "applied a command");
         }

@@ -88,6 +88,21 @@ pub enum Mismatch {
         /// Where the database is.
         applied: Sequence,
     },
+    /// The database is at a command of which the log does not tell any more what
+    /// it had made of the notes.
+    #[error(
+        "the database has applied command {applied} of log {log}, and the commands up to \
+         {through} of this log were compacted since: was an older copy of the database put back? \
+         Put one back that is newer, or let `daybook log rebuild` make a new one"
+    )]
+    Compacted {
+        /// The log.
+        log: LogId,
+        /// Where the database is.
+        applied: Sequence,
+        /// The last command that was compacted.
+        through: Sequence,
+    },
     /// The database is behind the log, and what lies between is gone.
     #[error(
         "the database has applied command {applied} of log {log}, but this log starts at {first}: \
@@ -123,6 +138,10 @@ pub(super) async fn check_history(
             // checkpoint. Its command there was accepted at another time.
             let limit = ReadLimit { max_commands: 1, max_bytes: 0 };
             let entries = desk.ports.log.read(applied, limit).await?;
+            if entries.first().is_some_and(|entry| entry.seq() != applied) {
+                let through = positions.compacted;
+                return Err(Mismatch::Compacted { log, applied, through }.into());
+            }
             // Of a command that the log has lost nothing is known to compare.
             let same = entries.first().is_some_and(|entry| {
                 entry.submission.command == Command::Lost

@@ -1,16 +1,12 @@
 //! Whether a database is what its log amounts to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fold::{begins_with_its_first, each_command};
 use super::{AppliedLog, ReplayError};
-use crate::domain::{Command, Entry, LogId, Note, NoteId, Rejection, Sequence, decide};
-use crate::ports::{
-    After, CommandLog, LogError, NoteQuery, NoteStore, Provenance, ReadLimit, Sort, SortKey, Stored,
-};
-
-/// How much of the log is read at once.
-const PIECE: ReadLimit = ReadLimit { max_commands: 1024, max_bytes: 8 << 20 };
+use crate::domain::{Command, Entry, LogId, Note, NoteId, Sequence, decide};
+use crate::ports::{After, CommandLog, NoteQuery, NoteStore, Provenance, Sort, SortKey, Stored};
 
 /// How many notes are asked for at once.
 const NOTES_PER_READ: usize = 200;
@@ -56,14 +52,7 @@ impl Audit {
         log: Arc<dyn CommandLog>,
         store: Arc<dyn NoteStore>,
     ) -> Result<Self, ReplayError> {
-        let first = log.positions().first;
-        if first > Sequence::FIRST {
-            let why = format!(
-                "the log begins with command {first}: what the commands before it made of the \
-                 notes is not in it, so there is nothing to compare the database with"
-            );
-            return Err(ReplayError::Refused(why));
-        }
+        begins_with_its_first(&*log)?;
         let applied = AppliedLog::of(&*store, log.id()).await?;
         Ok(Self { log, store, applied, notes: BTreeMap::new(), lost: 0 })
     }
@@ -99,30 +88,15 @@ impl Audit {
     /// # Errors
     /// [`ReplayError::Refused`] when the log cannot be read,
     /// [`ReplayError::Database`] when the database does not answer.
-    pub async fn fold(&mut self, mut at: impl FnMut(Sequence)) -> Result<(), ReplayError> {
+    pub async fn fold(&mut self, at: impl FnMut(Sequence)) -> Result<(), ReplayError> {
         let upto = self.applied.checkpoint.unwrap_or_default();
-        let unreadable = |error: LogError| ReplayError::Refused(error.to_string());
-        let mut from = Sequence::FIRST;
-        while from <= upto {
-            let entries = self.log.read(from, PIECE).await.map_err(unreadable)?;
-            let Some(last) = entries.last() else {
-                let last = self.log.positions().last.seq;
-                return Err(unreadable(LogError::PastEnd { asked: from, last }));
-            };
-            let rejected = self.store.rejections(self.log.id(), from, last.seq()).await?;
-            let given_up: BTreeSet<Sequence> = rejected
-                .into_iter()
-                .filter_map(|(seq, why)| (why == Rejection::Discarded).then_some(seq))
-                .collect();
-            for entry in entries.iter().filter(|entry| entry.seq() <= upto) {
-                if !given_up.contains(&entry.seq()) {
-                    self.judge(entry);
-                }
+        let (log, store) = (Arc::clone(&self.log), Arc::clone(&self.store));
+        let judge = |entry: &Entry, is_given_up: bool| {
+            if !is_given_up {
+                self.judge(entry);
             }
-            at(last.seq().min(upto));
-            from = last.seq().next();
-        }
-        Ok(())
+        };
+        each_command(&*log, &*store, upto, judge, at).await
     }
 
     fn judge(&mut self, entry: &Entry) {

@@ -24,6 +24,10 @@ impl BoundedLog {
     /// As for [`CommandLog::locate`].
     pub async fn upto(inner: Arc<dyn CommandLog>, last: Sequence) -> Result<Self, LogError> {
         let end = inner.positions().last;
+        let compacted = inner.positions().compacted;
+        if last < compacted {
+            return Err(LogError::Compacted { asked: last, through: compacted });
+        }
         let last = if last < end.seq { inner.locate(last).await? } else { end };
         Ok(Self { inner, last })
     }
@@ -34,7 +38,7 @@ impl BoundedLog {
     /// # Errors
     /// As for [`CommandLog::read`].
     pub async fn until(inner: Arc<dyn CommandLog>, time: DateTime<Utc>) -> Result<Self, LogError> {
-        let Positions { first, last } = inner.positions();
+        let Positions { first, last, .. } = inner.positions();
         let mut from = first;
         while from <= last.seq {
             let entries = inner.read(from, PIECE).await?;
@@ -88,6 +92,11 @@ impl CommandLog for BoundedLog {
             return Err(LogError::PastEnd { asked: upto, last: self.last.seq });
         }
         self.inner.floor(upto, bytes).await
+    }
+
+    /// It keeps what there is.
+    async fn release(&self, _upto: Sequence, _now: DateTime<Utc>) -> Result<Sequence, LogError> {
+        Ok(self.inner.positions().first)
     }
 
     async fn close(&self) -> Result<(), LogError> {

@@ -12,6 +12,7 @@ use super::judge::{Judged, judge, notes_of, parked_command};
 use super::parking::ParkedCommands;
 use super::pending::Pending;
 use super::release::Orders;
+use super::retain::Settled;
 use super::{Options, Ports};
 use crate::domain::{Entry, LogId, Sequence};
 use crate::ports::{Batch, Checkpoint, LogError, Marker, Parked, ReadLimit, StoreError};
@@ -32,6 +33,7 @@ pub(super) struct Desk {
     parked: Mutex<ParkedCommands>,
     /// What operators want done about them.
     pub(super) orders: Orders,
+    pub(super) settled: Settled,
     /// Wakes the applier when the probe finds the database gone.
     pub(super) lost: Notify,
 }
@@ -43,6 +45,7 @@ impl Desk {
             availability: Availability::new(options.unavailable_after),
             parked: Mutex::default(),
             orders: Orders::default(),
+            settled: Settled::default(),
             lost: Notify::new(),
             ports,
             options,
@@ -117,14 +120,16 @@ impl Desk {
     }
 }
 
-/// The transaction that parks one command, and moves the checkpoint as told.
+/// The transaction that parks one command, which stands for those from `first` on,
+/// and moves the checkpoint as told.
 pub(super) fn parking(
     log: LogId,
     expected: Option<Checkpoint>,
     checkpoint: Checkpoint,
+    first: Sequence,
     parked: Parked,
 ) -> Batch {
-    let marker = Marker { first: parked.seq, last: parked.seq };
+    let marker = Marker { first, last: parked.seq };
     Batch { parked: vec![parked], ..Batch::new(log, expected, checkpoint, marker) }
 }
 

@@ -157,7 +157,7 @@ async fn repair(
                 }
                 Refused::Park(attempts) => {
                     let parked = desk.parked_now(first, attempts, &error);
-                    desk.commit(&parking(log, Some(checkpoint), repaired, parked)).await?;
+                    desk.commit(&parking(log, Some(checkpoint), repaired, from, parked)).await?;
                     narrowing.committed();
                 }
             },

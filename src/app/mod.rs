@@ -12,8 +12,10 @@ mod audit;
 mod availability;
 mod backoff;
 mod bounded_log;
+mod compact;
 mod daybook;
 mod desk;
+mod fold;
 mod heal;
 mod health;
 mod index_backlog;
@@ -28,6 +30,7 @@ mod probe;
 mod reading;
 mod release;
 mod replay;
+mod retain;
 mod setback;
 mod step;
 mod submit;
@@ -39,6 +42,7 @@ pub use applier::Applier;
 pub use attach::Mismatch;
 pub use audit::{Audit, AuditedNote};
 pub use bounded_log::BoundedLog;
+pub use compact::Compaction;
 pub use daybook::Daybook;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
@@ -57,6 +61,8 @@ mod applier_tests;
 mod audit_tests;
 #[cfg(test)]
 mod availability_tests;
+#[cfg(test)]
+mod compact_tests;
 #[cfg(test)]
 mod faulty_store;
 #[cfg(test)]
@@ -79,5 +85,7 @@ mod reading_tests;
 mod release_tests;
 #[cfg(test)]
 mod replay_tests;
+#[cfg(test)]
+mod retain_tests;
 #[cfg(test)]
 mod submit_tests;

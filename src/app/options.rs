@@ -41,6 +41,8 @@ pub struct Options {
     /// How often a database that is away is looked for between two attempts to
     /// connect.
     pub return_interval: Duration,
+    /// How often the log is told what nobody needs any more.
+    pub retention_interval: Duration,
     /// How many bytes of notes are remembered for reads while the database is
     /// away; 0 remembers none.
     pub cache_max_bytes: u64,
@@ -58,6 +60,7 @@ impl Default for Options {
             startup_max_wait: Duration::from_secs(600),
             probe_interval: Duration::from_millis(2500),
             return_interval: Duration::from_secs(1),
+            retention_interval: Duration::from_secs(60),
             cache_max_bytes: 64 << 20,
             cache_ttl: Duration::from_secs(600),
         }

@@ -74,6 +74,8 @@ impl Overlaid {
                 Err(_) => Self::Known { note, assumed },
             },
             Self::Unknown => match (command, precondition) {
+                // Whatever it was before.
+                (Command::Restate { note, .. }, _) => Self::known(note.as_deref().cloned()),
                 // The service chooses a new id for each: there was no such note.
                 (Command::Create { .. }, _) => {
                     decided(None).map_or(self, |change| Self::known(change.note().cloned()))

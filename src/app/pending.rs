@@ -267,9 +267,16 @@ impl Pending {
 
     /// Commands were read from the log.
     pub(super) fn index(&self, entries: &[Entry]) {
-        let hashed = entries.iter().map(|entry| (entry.seq(), self.hash(entry.note_id())));
+        let mut state = self.lock();
+        let base = state.index.base();
+        let hashed = entries.iter().flat_map(|entry| {
+            let hash = self.hash(entry.note_id());
+            // What it stands for besides left nothing, and may as well be the same.
+            let first = entry.first.max(base.next()).get();
+            (first..=entry.seq().get()).map(move |seq| (Sequence::new(seq), hash))
+        });
         let hashed: Vec<_> = hashed.collect();
-        self.lock().index.fill(&hashed);
+        state.index.fill(&hashed);
     }
 
     /// The commands before that one are not to be indexed.

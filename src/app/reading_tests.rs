@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use rstest::rstest;
 use tokio::sync::watch;
 use tokio::time::{Instant, advance};
@@ -312,6 +313,9 @@ impl CommandLog for CountingLog {
     }
     async fn floor(&self, upto: Sequence, bytes: u64) -> Result<Sequence, LogError> {
         self.log.floor(upto, bytes).await
+    }
+    async fn release(&self, upto: Sequence, now: DateTime<Utc>) -> Result<Sequence, LogError> {
+        self.log.release(upto, now).await
     }
     async fn close(&self) -> Result<(), LogError> {
         self.log.close().await

@@ -18,6 +18,7 @@ impl Applier {
     /// The next step has to bring log and database together again.
     pub(super) fn lost(&mut self, failure: &Failure, retry_after: Duration) {
         self.cursor = None;
+        self.tell_settled();
         if let Failure::Store(error) = failure {
             self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
             if !error.is_an_answer() {

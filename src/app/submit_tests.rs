@@ -77,7 +77,7 @@ async fn an_outcome_is_kept_for_a_caller_that_asks_a_moment_later() {
     fixture.append(create("a"), Precondition::None).await;
     fixture.catch_up().await;
     let pending = &super::pending::Pending::new(
-        Positions { first: Sequence::FIRST, last: Position::default() },
+        Positions { first: Sequence::FIRST, compacted: Sequence::ZERO, last: Position::default() },
         &fixture.options,
     );
     let position = fixture.log.positions().last;

@@ -70,11 +70,15 @@ pub(super) async fn discard(
 
 /// The command, if the log still has it.
 async fn retained(desk: &Desk, seq: Sequence) -> Result<Option<Entry>, Failure> {
-    if seq < desk.ports.log.positions().first {
+    let found = match seq < desk.ports.log.positions().first {
+        true => None,
+        false => desk.read(seq, 1).await?.into_iter().next(),
+    };
+    let found = found.filter(|entry| entry.seq() == seq);
+    if found.is_none() {
         tracing::error!(%seq, "a parked command is no longer retained by the log");
-        return Ok(None);
     }
-    Ok(desk.read(seq, 1).await?.into_iter().next())
+    Ok(found)
 }
 
 /// Attempts one command. Tells whether it is no longer parked.
@@ -110,7 +114,7 @@ async fn retry(
             Err(error) if error.is_poison() => {
                 let parked = still_parked(desk, seq, &error);
                 let Some(parked) = parked else { return Ok((checkpoint, false)) };
-                let parking = parking(log, expected, moved, parked);
+                let parking = parking(log, expected, moved, seq, parked);
                 desk.commit(&Batch { marker: None, ..parking }).await?;
                 return Ok((moved, false));
             }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{Checked, Note, NoteDraft, NoteId, NotePatch, Version};
+use super::{Checked, Note, NoteDraft, NoteId, NotePatch, Rejection, Version};
 
 /// One request to change one note.
 ///
@@ -36,6 +36,23 @@ pub enum Command {
         /// The note to remove.
         id: NoteId,
     },
+    /// Makes a note what earlier commands had made of it, whatever it is. It is
+    /// never submitted: it stands in a compacted log for the last command that
+    /// changed the note, and for those before it.
+    Restate {
+        /// The note.
+        id: NoteId,
+        /// The note as it was then; `None` where it had been removed.
+        note: Option<Box<Note>>,
+    },
+    /// Is rejected, for the reason that it tells. It is never submitted: it stands
+    /// in a compacted log for a command that had been rejected.
+    Refuse {
+        /// The note that the command was about.
+        id: NoteId,
+        /// Why it was rejected.
+        rejection: Rejection,
+    },
     /// Stands in the place of a command that the log has lost; it is never
     /// submitted. What it was is not known, and neither is its note.
     Lost,
@@ -53,7 +70,9 @@ impl Command {
             Self::Create { id, .. }
             | Self::Put { id, .. }
             | Self::Patch { id, .. }
-            | Self::Delete { id } => id,
+            | Self::Delete { id }
+            | Self::Restate { id, .. }
+            | Self::Refuse { id, .. } => id,
             Self::Lost => &UNKNOWN_NOTE,
         }
     }
@@ -72,7 +91,17 @@ impl Command {
                 let texts = [title, content, author].into_iter().flatten().map(String::len);
                 texts.sum::<usize>() + all.as_deref().map_or(0, tags)
             }
-            Self::Delete { .. } | Self::Lost => 0,
+            Self::Restate { note: Some(note), .. } => {
+                size_of::<Note>()
+                    + note.title.len()
+                    + note.content.len()
+                    + note.author.len()
+                    + tags(&note.tags)
+            }
+            Self::Restate { note: None, .. }
+            | Self::Delete { .. }
+            | Self::Refuse { .. }
+            | Self::Lost => 0,
         };
         (size_of::<Self>() + text) as u64
     }
@@ -85,6 +114,8 @@ impl Command {
             Self::Put { .. } => "put",
             Self::Patch { .. } => "patch",
             Self::Delete { .. } => "delete",
+            Self::Restate { .. } => "restate",
+            Self::Refuse { .. } => "refuse",
             Self::Lost => "lost",
         }
     }

@@ -45,6 +45,12 @@ pub fn decide(
 ) -> Result<Change, Rejection> {
     match (command, current) {
         (Command::Lost, _) => Err(Rejection::Lost),
+        (Command::Refuse { rejection, .. }, _) => Err(*rejection),
+        (Command::Restate { note: None, .. }, _) => Ok(Change::Deleted),
+        (Command::Restate { note: Some(note), .. }, None) => Ok(Change::Created((**note).clone())),
+        (Command::Restate { note: Some(note), .. }, Some(_)) => {
+            Ok(Change::Updated((**note).clone()))
+        }
         (Command::Create { .. }, Some(note)) => {
             Err(Rejection::AlreadyExists { current: note.version })
         }

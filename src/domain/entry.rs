@@ -24,6 +24,21 @@ pub struct Submission {
     pub trace_id: Option<String>,
 }
 
+impl Submission {
+    /// A command that no client submitted, from that time.
+    #[must_use]
+    pub fn of_the_log(accepted_at: DateTime<Utc>, command: Command) -> Self {
+        Self {
+            accepted_at,
+            command,
+            precondition: Precondition::None,
+            idempotency: None,
+            principal: None,
+            trace_id: None,
+        }
+    }
+}
+
 /// A client's key for one request, and what that request was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
@@ -48,11 +63,20 @@ pub struct Position {
 pub struct Entry {
     /// Where it stands.
     pub position: Position,
+    /// The first command that it stands for: itself, but in a compacted log,
+    /// where it stands for those before it too that left nothing of their own.
+    pub first: Sequence,
     /// What was submitted.
     pub submission: Submission,
 }
 
 impl Entry {
+    /// How many commands it stands for.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.seq().since(self.first) + 1
+    }
+
     /// Its sequence.
     #[must_use]
     pub fn seq(&self) -> Sequence {

@@ -1,6 +1,7 @@
 //! The command log: the book of original entry.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use crate::domain::{Entry, LogId, Position, Sequence, Submission};
 
@@ -28,8 +29,9 @@ pub trait CommandLog: Send + Sync + 'static {
     /// a crash.
     async fn append(&self, submission: Submission) -> Result<Position, LogError>;
 
-    /// Reads durable commands in order, starting with `from`: as many as the
-    /// limit allows, at least one when there is one. Empty past the end.
+    /// Reads durable commands in order, starting with `from`, or with the entry
+    /// that stands for it: as many as the limit allows, at least one when there is
+    /// one. Empty past the end.
     ///
     /// # Errors
     /// [`LogError::BeforeFirst`] when `from` is no longer retained,
@@ -48,7 +50,7 @@ pub trait CommandLog: Send + Sync + 'static {
     ///
     /// # Errors
     /// As for [`read`](Self::read); [`LogError::PastEnd`] when there is no such
-    /// command yet.
+    /// command yet, [`LogError::Compacted`] when it left nothing of its own.
     async fn locate(&self, seq: Sequence) -> Result<Position, LogError>;
 
     /// The first retained command of a stretch that holds at least the last
@@ -58,6 +60,14 @@ pub trait CommandLog: Send + Sync + 'static {
     /// # Errors
     /// As for [`locate`](Self::locate).
     async fn floor(&self, upto: Sequence, bytes: u64) -> Result<Sequence, LogError>;
+
+    /// Tells that nobody needs the commands up to that one any more. The log may give
+    /// its beginning up, up to there at most, by its own rules and the time `now`.
+    /// Returns the first command that is retained.
+    ///
+    /// # Errors
+    /// When it could not be done; then the log starts where it did, or further on.
+    async fn release(&self, upto: Sequence, now: DateTime<Utc>) -> Result<Sequence, LogError>;
 
     /// Makes everything appended durable and closes the log. Later appends fail
     /// with [`LogError::Closed`]; reads go on working.
@@ -72,6 +82,10 @@ pub trait CommandLog: Send + Sync + 'static {
 pub struct Positions {
     /// The first command that is retained, or the next to come when none is.
     pub first: Sequence,
+    /// The last command of those that were compacted, 0 where none was. Up to
+    /// there the log tells only what they amounted to, one by one where that is
+    /// different: each [`Entry`] stands for those before it that left nothing.
+    pub compacted: Sequence,
     /// The last durable command; `first - 1` when none is retained.
     pub last: Position,
 }
@@ -128,6 +142,17 @@ pub enum LogError {
         /// The first that is retained.
         first: Sequence,
     },
+    /// The command asked for was compacted, and nothing of its own is left.
+    #[error(
+        "command {asked} was compacted: of the commands up to {through} the log tells only what \
+         they amounted to"
+    )]
+    Compacted {
+        /// What was asked for.
+        asked: Sequence,
+        /// The last command that was compacted.
+        through: Sequence,
+    },
     /// The command asked for does not exist yet.
     #[error("there is no command {asked} yet, the log ends at {last}")]
     PastEnd {
@@ -167,6 +192,7 @@ impl LogError {
             Self::TooLarge { .. }
             | Self::Closed
             | Self::BeforeFirst { .. }
+            | Self::Compacted { .. }
             | Self::Corrupt { .. } => false,
         }
     }
@@ -181,6 +207,7 @@ impl LogError {
             Self::Unclear { .. } => "log-unclear",
             Self::Closed => "log-closed",
             Self::BeforeFirst { .. } => "log-before-first",
+            Self::Compacted { .. } => "log-compacted",
             Self::PastEnd { .. } => "log-past-end",
             Self::Corrupt { .. } => "log-corrupt",
             Self::Io { .. } => "log-io",

@@ -69,7 +69,7 @@ async fn take_over(
         }
         for entry in &entries {
             successor.push(&entry.submission).map_err(|error| failed(&error))?;
-            commands += 1;
+            commands += entry.commands();
         }
     }
     if commands != succession.commands() {

@@ -12,6 +12,8 @@
 #[cfg(feature = "surreal")]
 mod adopting;
 #[cfg(feature = "surreal")]
+mod compacting;
+#[cfg(feature = "surreal")]
 mod containers;
 #[cfg(feature = "surreal")]
 mod doctor;

@@ -61,6 +61,7 @@ fn run_section(title: &str, folder: &Path, command: &Command) {
 #[rstest]
 #[case("It does not start")]
 #[case("The disk is full")]
+#[case("The log grows")]
 #[case("The database is lost")]
 #[case("As it was at a time")]
 #[case("Moving a log to another machine")]

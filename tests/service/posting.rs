@@ -12,18 +12,18 @@ use crate::outages::{against, post, until};
 use crate::program::{Service, daybook, json_of, run};
 
 /// Runs a command of the log to its end, beside the runtime of the test.
-async fn log(mut command: Command, arguments: &[&str]) -> Output {
+pub(crate) async fn log(mut command: Command, arguments: &[&str]) -> Output {
     command.arg("log").args(arguments);
     tokio::task::spawn_blocking(move || run(&mut command)).await.unwrap()
 }
 
-fn told(output: &Output) -> Value {
+pub(crate) fn told(output: &Output) -> Value {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn refused(output: &Output) -> String {
+pub(crate) fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1));
     String::from_utf8(output.stderr.clone()).unwrap()
 }

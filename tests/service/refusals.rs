@@ -47,7 +47,11 @@ fn bad_arguments_are_named(#[case] arguments: &[&str], #[case] named: &str) {
 
 #[rstest]
 #[case("QUEUE_MAX_BYTES", "1 TB", "QUEUE_MAX_BYTES (environment)")]
-#[case("COMMAND_LOG_RETENTION", "10", "COMMAND_LOG_RETENTION (environment) has no effect")]
+#[case(
+    "COMMAND_LOG_RETENTION",
+    "10",
+    "COMMAND_LOG_RETENTION (environment): \"10\" is neither a time nor a size"
+)]
 #[case("POOL_MAX", "none", "POOL_MAX (environment)")]
 #[case("DAYBOOK_CONFIG", "/none.toml", "the settings file /none.toml")]
 #[case("RUST_LOG", "a=b=c", "the log level")]

@@ -143,7 +143,9 @@ impl<'a> Printer<'a> {
         if early || other {
             return Ok(());
         }
-        let line = LogRecord::new(visit.segment.log, visit.sequence(), &submission).line();
+        let line =
+            LogRecord::new(visit.segment.log(), visit.first(), visit.sequence(), &submission)
+                .line();
         line.and_then(|line| self.out.write_all(line.as_bytes())).map_err(CatEnd::Output)
     }
 

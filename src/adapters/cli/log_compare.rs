@@ -150,7 +150,8 @@ enum Unread {
 impl Lines {
     fn take(&mut self, visit: &Visit<'_>) -> Result<Submission, Unread> {
         let submission = visit.submission().map_err(Unread::Damaged)?;
-        let record = LogRecord::new(visit.segment.log, visit.sequence(), &submission);
+        let record =
+            LogRecord::new(visit.segment.log(), visit.first(), visit.sequence(), &submission);
         self.0.update(record.line().map_err(Unread::Line)?);
         Ok(submission)
     }

@@ -162,7 +162,7 @@ struct Report<'a> {
 impl Report<'_> {
     fn stretch(&self) -> (Sequence, Sequence) {
         let segments = &self.survey.segments;
-        let first = segments.first().map_or(Sequence::FIRST, |segment| segment.first);
+        let first = segments.first().map_or(Sequence::FIRST, Segment::first);
         (first, segments.last().map_or(Sequence::ZERO, Segment::last))
     }
 
@@ -226,7 +226,7 @@ impl Report<'_> {
 
 /// The formats of the segments, each once, in order.
 fn formats(survey: &Survey) -> Vec<&'static str> {
-    let is_used = |format: &PayloadFormat| survey.segments.iter().any(|s| s.format == *format);
+    let is_used = |format: &PayloadFormat| survey.segments.iter().any(|s| s.format() == *format);
     PayloadFormat::ALL.into_iter().filter(is_used).map(PayloadFormat::name).collect()
 }
 

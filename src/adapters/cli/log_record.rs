@@ -13,6 +13,9 @@ use crate::domain::{Command, CommandId, LogId, Precondition, Sequence, Submissio
 #[derive(Serialize)]
 pub(super) struct LogRecord<'a> {
     sequence: u64,
+    /// In a snapshot, where it stands for earlier commands too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_sequence: Option<u64>,
     command_id: String,
     accepted_at: String,
     kind: &'static str,
@@ -26,11 +29,17 @@ pub(super) struct LogRecord<'a> {
 }
 
 impl<'a> LogRecord<'a> {
-    pub(super) fn new(log: LogId, seq: Sequence, submission: &'a Submission) -> Self {
+    pub(super) fn new(
+        log: LogId,
+        first: Sequence,
+        seq: Sequence,
+        submission: &'a Submission,
+    ) -> Self {
         let Submission { accepted_at, command, precondition, idempotency, principal, trace_id } =
             submission;
         Self {
             sequence: seq.get(),
+            first_sequence: (first < seq).then_some(first.get()),
             command_id: CommandId { log, seq }.to_string(),
             accepted_at: accepted_at.to_rfc3339_opts(SecondsFormat::Nanos, true),
             kind: command.kind(),
@@ -77,6 +86,14 @@ fn fields(command: &Command) -> Value {
             fields.extend(
                 given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))),
             );
+        }
+        // The whole note, with what the log would otherwise tell of it.
+        Command::Restate { note, .. } => {
+            fields.insert("note".to_owned(), json!(note));
+        }
+        Command::Refuse { rejection, .. } => {
+            fields.insert("rejection".to_owned(), json!(rejection.code()));
+            fields.insert("current".to_owned(), json!(rejection.current()));
         }
         Command::Delete { .. } | Command::Lost => {}
     }

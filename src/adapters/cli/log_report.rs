@@ -61,10 +61,11 @@ pub(super) fn report_damage(
 pub(super) fn segment_json(segment: &Segment) -> Value {
     json!({
         "file": segment.file_name(),
-        "first": segment.first.get(),
+        "first": segment.first().get(),
         "last": segment.last().get(),
         "bytes": segment.bytes,
-        "format": segment.format.to_string(),
+        "format": segment.format().to_string(),
+        "snapshot": segment.is_snapshot(),
     })
 }
 

@@ -47,8 +47,8 @@ impl AskedLog {
     /// The one that was found in that folder, if it has a segment.
     pub(super) fn of(survey: &Survey, dir: &Path) -> Option<Self> {
         let (first, last) = (survey.segments.first()?, survey.segments.last()?);
-        let has_commands = first.first < last.next;
-        let first = has_commands.then_some(first.first);
+        let has_commands = first.first() < last.next;
+        let first = has_commands.then_some(first.first());
         Some(Self { id: survey.log()?, first, holder: holder(dir) })
     }
 }
@@ -107,7 +107,7 @@ impl StatusCommand {
                 Look::Read { survey, state } => (survey, state),
                 Look::Damaged(fault) => return report_damage(&fault, self.json, out),
             };
-        let first = survey.segments.first().map_or(Sequence::FIRST, |segment| segment.first);
+        let first = survey.segments.first().map_or(Sequence::FIRST, Segment::first);
         let last = survey.segments.last().map_or(Sequence::ZERO, Segment::last);
         let answer = AskedLog::of(&survey, dir)
             .map_or_else(|| DatabaseAnswer::Unknown("the log has no segment yet".to_owned()), ask);
@@ -269,9 +269,10 @@ impl Status<'_> {
         }
         writeln!(out, "segments   {}", survey.segments.len())?;
         for segment in &survey.segments {
-            let Segment { format, first, bytes, .. } = segment;
-            let (file, last) = (segment.file_name(), segment.last());
-            writeln!(out, "  {file}  {format}  {first} to {last}  {bytes} bytes")?;
+            let (file, format, bytes) = (segment.file_name(), segment.format(), segment.bytes);
+            let (first, last) = (segment.first(), segment.last());
+            let kind = if segment.is_snapshot() { "  snapshot" } else { "" };
+            writeln!(out, "  {file}  {format}  {first} to {last}  {bytes} bytes{kind}")?;
         }
         Ok(())
     }

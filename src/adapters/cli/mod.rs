@@ -1,13 +1,15 @@
 //! The command line.
 //!
 //! `daybook` and `daybook serve` run the service; `daybook log` reads a command
-//! log, also beside a running service, or posts it to a database or compares it with one, without a service. Every setting is a flag, made from the
-//! table of settings. Exit codes are part of the interface:
+//! log, also beside a running service, or without one posts it to a database,
+//! compares the two or makes the log smaller. Every setting is a flag, made from
+//! the table of settings. Exit codes are part of the interface:
 //! [`EXIT_FAILURE`] and [`EXIT_USAGE`].
 
 mod adopt;
 mod args;
 mod audit;
+mod compact;
 mod doctor;
 mod flags;
 mod log;
@@ -28,6 +30,7 @@ mod progress;
 pub use adopt::{Adopted, Adoption};
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
 pub use audit::{AuditCommand, Audited, Comparison};
+pub use compact::{Compacted, Snapshotted};
 pub use doctor::{Check, Health, print_checks};
 pub use flags::SettingFlags;
 pub use log::LogCommand;

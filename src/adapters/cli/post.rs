@@ -1,5 +1,5 @@
-//! `daybook log replay | rebuild | adopt`: posting the log to a database without a
-//! running service.
+//! `daybook log replay | rebuild | adopt | compact`: what is done with the log and a
+//! database without a running service.
 
 use std::io::{self, Write};
 use std::num::NonZeroU32;
@@ -20,7 +20,11 @@ const ADOPT_EXIT_CODES: &str = "\
 Exit codes: 0 log and database go together, now or before, 1 they do not, and nothing was \
 changed, or it could not be told; 2 the arguments or settings cannot be used.";
 
-/// Commands that post the log to a database.
+const COMPACT_EXIT_CODES: &str = "\
+Exit codes: 0 the log was compacted, or there was nothing to compact, 1 it could not be, and the \
+message says why; 2 the arguments or settings cannot be used.";
+
+/// Commands that take the log and a database.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum PostCommand {
     /// Post what waits in the log to the database of the settings.
@@ -85,6 +89,31 @@ pub enum PostCommand {
         /// The last command of the log that the database has, where the times do not tell.
         #[arg(long, value_name = "SEQ")]
         applied_through: Option<u64>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the log smaller, keeping what its commands amounted to.
+    ///
+    /// Puts a snapshot in the place of the oldest segments: of each note the last command that
+    /// changed it, as the note that it made, of each rejected command the reason. A database
+    /// that is made from the compacted log is the same; what it was at an earlier point than
+    /// the end of the snapshot can no longer be told (`rebuild --until`, `cat`), nor who wrote
+    /// what was overwritten.
+    ///
+    /// Compacted are whole segments of commands that the database has applied, before those
+    /// that it may have to be healed from (the last HEAL_WINDOW bytes before its checkpoint) and
+    /// before the first one that is parked. The snapshot is synced, and compared with what it
+    /// shall hold, before it takes the place of anything; it can be stopped at any point and
+    /// run again. The notes are held in memory. The service must be stopped, since the log has
+    /// one owner.
+    ///
+    /// Example: daybook log compact --dry-run && daybook log compact
+    #[command(after_help = COMPACT_EXIT_CODES)]
+    Compact {
+        /// Only tell what can be compacted.
+        #[arg(long)]
+        dry_run: bool,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::creation::create_segment;
+use super::creation::create_named;
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::failure::Failure;
 use super::fault::Fault;
 use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
+use super::name::SegmentName;
 use super::survey::{Segment, Visit};
 use super::{MAX_PAYLOAD_BYTES, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
@@ -62,13 +63,15 @@ impl<'a> LogCopy<'a> {
             return Ok(());
         }
         let submission = visit.submission().map_err(CopyError::Damaged)?;
-        self.push(visit.segment.log, visit.segment.first, sequence, &submission)
+        self.push(visit.segment.log(), visit.segment.name, visit.first(), sequence, &submission)
     }
 
-    /// Writes a command into the segment of that log that starts there.
+    /// Writes what stands for the commands from `first` to `sequence` into that
+    /// segment of that log.
     pub(super) fn push(
         &mut self,
         log: LogId,
+        segment: SegmentName,
         first: Sequence,
         sequence: Sequence,
         submission: &Submission,
@@ -79,14 +82,14 @@ impl<'a> LogCopy<'a> {
             let (format, bytes) = (self.format, payload.len());
             return Err(CopyError::TooLarge { sequence, format, bytes });
         }
-        self.segment_for(log, first)?.push(sequence, &payload)?;
+        self.segment_for(log, segment)?.push(first, sequence, &payload)?;
         self.next = sequence.next();
         Ok(())
     }
 
-    /// Makes the segment that starts there, without commands.
-    pub(super) fn start(&mut self, log: LogId, first: Sequence) -> Result<(), CopyError> {
-        self.segment_for(log, first).map(|_| ())
+    /// Makes that segment, without commands.
+    pub(super) fn start(&mut self, log: LogId, segment: SegmentName) -> Result<(), CopyError> {
+        self.segment_for(log, segment).map(|_| ())
     }
 
     /// The size of the segment that was written to last.
@@ -98,29 +101,36 @@ impl<'a> LogCopy<'a> {
     /// loss.
     pub(crate) fn finish(mut self, segments: &[Segment]) -> Result<(), CopyError> {
         // Only the last one can be without commands, and was not met then.
-        if let Some(last) = segments.last().filter(|last| last.first >= self.next) {
-            self.segment_for(last.log, last.first)?;
+        if let Some(last) = segments.last().filter(|last| last.first() >= self.next) {
+            self.segment_for(last.log(), last.name)?;
         }
-        self.segment.take().map_or(Ok(()), SegmentCopy::finish)
+        self.segment.take().map_or(Ok(0), SegmentCopy::finish)?;
+        Ok(())
     }
 
-    fn segment_for(&mut self, log: LogId, first: Sequence) -> Result<&mut SegmentCopy, CopyError> {
+    fn segment_for(
+        &mut self,
+        log: LogId,
+        name: SegmentName,
+    ) -> Result<&mut SegmentCopy, CopyError> {
         let segment = match self.segment.take() {
-            Some(segment) if segment.header.first == first => segment,
+            Some(segment) if segment.name == name => segment,
             before => {
-                before.map_or(Ok(()), SegmentCopy::finish)?;
-                let header = SegmentHeader::new(self.format, log, first);
-                let (path, file) = create_segment(self.disk, self.dir, &header)?;
-                SegmentCopy { path, file, header, offset: HEADER_BYTES, buffer: Vec::new() }
+                before.map_or(Ok(0), SegmentCopy::finish)?;
+                let header = SegmentHeader::named(name, self.format, log);
+                let (path, file) = create_named(self.disk, self.dir, name, &header)?;
+                SegmentCopy::new(path, file, name, header)
             }
         };
         Ok(self.segment.insert(segment))
     }
 }
 
-struct SegmentCopy {
-    path: PathBuf,
+/// A segment in the making, of which all is synced before anyone reads it.
+pub(super) struct SegmentCopy {
+    pub(super) path: PathBuf,
     file: Box<dyn DiskFile>,
+    name: SegmentName,
     header: SegmentHeader,
     /// Where the buffer belongs.
     offset: u64,
@@ -128,8 +138,24 @@ struct SegmentCopy {
 }
 
 impl SegmentCopy {
-    fn push(&mut self, sequence: Sequence, payload: &[u8]) -> Result<(), Failure> {
-        push_frame(&mut self.buffer, self.header.salt, sequence, sequence.previous(), payload);
+    /// The segment that is made in that file, whose header is written.
+    pub(super) fn new(
+        path: PathBuf,
+        file: Box<dyn DiskFile>,
+        name: SegmentName,
+        header: SegmentHeader,
+    ) -> Self {
+        Self { path, file, name, header, offset: HEADER_BYTES, buffer: Vec::new() }
+    }
+
+    /// Writes what stands for the commands from `first` to `sequence`.
+    pub(super) fn push(
+        &mut self,
+        first: Sequence,
+        sequence: Sequence,
+        payload: &[u8],
+    ) -> Result<(), Failure> {
+        push_frame(&mut self.buffer, self.header.salt, sequence, first.previous(), payload);
         if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
     }
 
@@ -141,9 +167,10 @@ impl SegmentCopy {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(), CopyError> {
+    /// Syncs it. Returns its size.
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
         self.write()?;
         self.file.sync_all().map_err(Failure::of("syncing", &self.path))?;
-        Ok(())
+        Ok(self.offset)
     }
 }

@@ -62,10 +62,10 @@ fn a_finished_copy_survives_a_power_loss() {
         assert_eq!(copied, commands);
         assert_eq!(target.tail, Tail::Clean);
         let outline = |survey: &Survey| -> Vec<_> {
-            survey.segments.iter().map(|s| (s.log, s.first, s.next)).collect()
+            survey.segments.iter().map(|s| (s.log(), s.first(), s.next)).collect()
         };
         assert_eq!(outline(&target), outline(&source));
-        assert!(target.segments.len() > 1 && target.segments.iter().all(|s| s.format == to));
+        assert!(target.segments.len() > 1 && target.segments.iter().all(|s| s.format() == to));
         // A frame behind damage proves it to be damage: nothing is ever torn.
         assert_eq!(target.proven, Sequence::new(9));
     }

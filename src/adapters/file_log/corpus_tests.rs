@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 
 use super::disk::OsDisk;
 use super::failure::OpenError;
-use super::frame::{HEADER_BYTES, Salt, SegmentHeader, push_frame};
+use super::frame::{Contents, HEADER_BYTES, Salt, SegmentHeader, push_frame};
 use super::{FileLog, FileLogOptions, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
 use crate::ports::contract::command_log::submission;
@@ -37,7 +37,9 @@ enum State {
 fn bytes(format: PayloadFormat, state: State) -> (Vec<u8>, usize, usize) {
     let log = LogId::from_uuid(uuid::Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef));
     let salt = Salt([1, 2, 3, 4]);
-    let mut bytes = SegmentHeader { format, log, first: Sequence::FIRST, salt }.encode();
+    let mut bytes =
+        SegmentHeader { format, contents: Contents::Commands, log, first: Sequence::FIRST, salt }
+            .encode();
     assert_eq!(bytes.len() as u64, HEADER_BYTES);
     let mut starts = Vec::new();
     for number in 1..=COMMANDS {

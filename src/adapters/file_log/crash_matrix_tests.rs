@@ -12,8 +12,9 @@ use super::failure::OpenError;
 use super::frame::HEADER_BYTES;
 use super::recovery::recover;
 use super::repair::Repair;
+use super::snapshot::Snapshot;
 use super::survey::survey;
-use super::{FileLogOptions, PayloadFormat};
+use super::{FileLogOptions, PayloadFormat, Retention};
 use crate::domain::{Command, Sequence};
 use crate::ports::contract::command_log::submission;
 
@@ -38,13 +39,15 @@ struct Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,
+    /// The two commands are in a segment that another one follows.
+    Sealed,
     /// Half a frame is behind the two commands.
     Torn,
     /// A bit of the first is another.
     Damaged,
 }
 
-const OPERATIONS: [Operation; 5] = [
+const OPERATIONS: [Operation; 7] = [
     Operation { title: "Append a command", before: Before::Nothing, appends: true, run: append },
     Operation {
         title: "Append a command that needs a new segment",
@@ -69,6 +72,13 @@ const OPERATIONS: [Operation; 5] = [
         before: Before::Damaged,
         appends: false,
         run: repair,
+    },
+    Operation { title: "Compact the log", before: Before::Sealed, appends: false, run: compact },
+    Operation {
+        title: "Give up the first segment, by retention",
+        before: Before::Sealed,
+        appends: false,
+        run: retain,
     },
 ];
 
@@ -122,6 +132,28 @@ fn repair(disk: Arc<dyn Disk>) -> bool {
     false
 }
 
+fn compact(disk: Arc<dyn Disk>) -> bool {
+    let kept = || [1, 2].map(|number| (Sequence::new(number), submission(number))).into_iter();
+    let (dir, through) = (Path::new(DIR), Sequence::new(2));
+    let found =
+        survey(&*disk, dir, Sequence::new(u64::MAX), &mut |_| std::ops::ControlFlow::Continue(()));
+    let Some(log) = found.ok().and_then(|found| found.log()) else { return false };
+    let snapshot = Snapshot::new(&*disk, dir, log, PayloadFormat::Cbor, through);
+    let Ok(mut snapshot) = snapshot else { return false };
+    if kept().all(|(seq, what)| snapshot.push(seq, &what).is_ok()) {
+        drop(snapshot.take_over(kept()));
+    }
+    false
+}
+
+fn retain(disk: Arc<dyn Disk>) -> bool {
+    let options = FileLogOptions { retention: Retention::Bytes(1), ..options(1 << 20) };
+    if let Ok(mut writer) = recover(disk, Path::new(DIR), options) {
+        drop(writer.release(Sequence::new(2), chrono::DateTime::UNIX_EPOCH));
+    }
+    false
+}
+
 /// A disk with a log of two commands in one segment.
 fn disk(seed: u64, before: Before) -> SimDisk {
     let disk = SimDisk::new(seed);
@@ -132,11 +164,14 @@ fn disk(seed: u64, before: Before) -> SimDisk {
     for number in [1, 2] {
         writer.commit(&[payload(number)]).unwrap();
     }
+    if before == Before::Sealed {
+        writer.roll().unwrap();
+    }
     drop(writer);
     let segment = Path::new(DIR).join("00000000000000000001.log");
     let mut bytes = disk.contents(&segment);
     match before {
-        Before::Nothing => {}
+        Before::Nothing | Before::Sealed => {}
         Before::Torn => bytes.extend([7; 9]),
         Before::Damaged => bytes[HEADER_BYTES as usize + 30] ^= 1,
     }
@@ -172,6 +207,9 @@ fn next_start(disk: &SimDisk, operation: &Operation, acknowledged: bool) -> Stri
         std::ops::ControlFlow::Continue(())
     });
     let commands = found.unwrap().frames;
+    if before == Before::Sealed {
+        return replaced(disk, commands);
+    }
     assert!(commands == 3 || (commands == 2 && !acknowledged), "{commands} {acknowledged}");
     let mut told = match (appends, commands) {
         (false, _) => outcome,
@@ -184,6 +222,22 @@ fn next_start(disk: &SimDisk, operation: &Operation, acknowledged: bool) -> Stri
         told.push_str(", bytes kept aside");
     }
     told
+}
+
+/// What became of the first segment.
+fn replaced(disk: &SimDisk, commands: u64) -> String {
+    let files = disk.list(Path::new(DIR)).unwrap();
+    let there = |end: &str| files.iter().any(|name| name.ends_with(end));
+    assert!(!there(".new"), "{files:?}");
+    let is_there = files.iter().any(|name| name == "00000000000000000001.log");
+    let is_compacted = there("-00000000000000000002.log");
+    match (is_there, is_compacted, commands) {
+        (true, false, 2) => "as it was",
+        (false, true, 2) => "compacted",
+        (false, false, 0) => "given up",
+        _ => panic!("{commands} commands in {files:?}"),
+    }
+    .to_owned()
 }
 
 /// What comes of that harm at that step.

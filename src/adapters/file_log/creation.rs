@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{Disk, DiskFile, write_all_at};
 use super::failure::Failure;
 use super::frame::SegmentHeader;
-use super::segment;
+use super::name::SegmentName;
 
 /// Makes the segment that the header describes. After `Ok` it survives a power
 /// loss; after an error a rest of it may be there, without frames.
@@ -15,7 +15,17 @@ pub(super) fn create_segment(
     dir: &Path,
     header: &SegmentHeader,
 ) -> Result<(PathBuf, Box<dyn DiskFile>), Failure> {
-    let path = dir.join(segment::file_name(header.first));
+    create_named(disk, dir, SegmentName::of_commands(header.first), header)
+}
+
+/// The same, of that name.
+pub(super) fn create_named(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: SegmentName,
+    header: &SegmentHeader,
+) -> Result<(PathBuf, Box<dyn DiskFile>), Failure> {
+    let path = dir.join(name.to_string());
     let file = write_header(disk, &path, header)?;
     disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
     Ok((path, file))
@@ -28,7 +38,19 @@ pub(super) fn replace_empty_segment(
     dir: &Path,
     header: &SegmentHeader,
 ) -> Result<(PathBuf, Box<dyn DiskFile>), Failure> {
-    let path = dir.join(segment::file_name(header.first));
+    let path = dir.join(SegmentName::of_commands(header.first).to_string());
+    let (fresh, file) = create_fresh(disk, &path, header)?;
+    disk.rename(&fresh, &path).map_err(Failure::of("renaming", &fresh))?;
+    disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+    Ok((path, file))
+}
+
+/// Starts the file that is to be the segment at that path, once it is renamed.
+pub(super) fn create_fresh(
+    disk: &dyn Disk,
+    path: &Path,
+    header: &SegmentHeader,
+) -> Result<(PathBuf, Box<dyn DiskFile>), Failure> {
     let fresh = path.with_extension("log.new");
     match disk.remove(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -37,9 +59,7 @@ pub(super) fn replace_empty_segment(
         _ => {}
     }
     let file = write_header(disk, &fresh, header)?;
-    disk.rename(&fresh, &path).map_err(Failure::of("renaming", &fresh))?;
-    disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
-    Ok((path, file))
+    Ok((fresh, file))
 }
 
 fn write_header(

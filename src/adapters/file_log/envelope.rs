@@ -7,9 +7,10 @@
 //! stays as it is for ever. Only shapes that every serde format can carry are
 //! used: no untagged or flattened enums and no fields left out.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::envelope_snapshot::{NoteV1, RejectionV1};
 use crate::domain::{
     Checked, Command, Idempotency, NoteDraft, NoteId, NotePatch, Precondition, Submission, Version,
 };
@@ -29,6 +30,10 @@ pub(super) enum Envelope {
     },
     /// Stands in the place of a command that was damaged and cannot be read.
     LostV1 { repaired_at: InstantV1 },
+    /// What a note was after a command that changed it, in a snapshot.
+    RestateV1 { accepted_at: InstantV1, id: String, note: Option<NoteV1> },
+    /// A command that was rejected, in a snapshot.
+    RefuseV1 { accepted_at: InstantV1, id: String, rejection: RejectionV1 },
 }
 
 /// Seconds and nanoseconds since the Unix epoch, UTC.
@@ -51,10 +56,10 @@ pub(super) enum CommandV1 {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FieldsV1 {
-    title: String,
-    content: String,
-    author: String,
-    tags: Vec<String>,
+    pub(super) title: String,
+    pub(super) content: String,
+    pub(super) author: String,
+    pub(super) tags: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,12 +91,20 @@ impl From<&Submission> for Envelope {
     fn from(submission: &Submission) -> Self {
         let Submission { accepted_at, command, precondition, idempotency, principal, trace_id } =
             submission;
-        let accepted_at = InstantV1 {
-            seconds: accepted_at.timestamp(),
-            nanoseconds: accepted_at.timestamp_subsec_nanos(),
-        };
-        let Some(command) = logged(command) else {
-            return Self::LostV1 { repaired_at: accepted_at };
+        let accepted_at = (*accepted_at).into();
+        let id = command.note_id().to_string();
+        let command = match command {
+            Command::Create { draft, .. } => CommandV1::Create { id, fields: draft.get().into() },
+            Command::Put { draft, .. } => CommandV1::Put { id, fields: draft.get().into() },
+            Command::Patch { patch, .. } => CommandV1::Patch { id, changes: patch.get().into() },
+            Command::Delete { .. } => CommandV1::Delete { id },
+            Command::Restate { note, .. } => {
+                return Self::RestateV1 { accepted_at, id, note: note.as_deref().map(Into::into) };
+            }
+            Command::Refuse { rejection, .. } => {
+                return Self::RefuseV1 { accepted_at, id, rejection: rejection.into() };
+            }
+            Command::Lost => return Self::LostV1 { repaired_at: accepted_at },
         };
         Self::V1 {
             accepted_at,
@@ -106,16 +119,18 @@ impl From<&Submission> for Envelope {
     }
 }
 
-/// `None` for one that is lost.
-fn logged(command: &Command) -> Option<CommandV1> {
-    let id = command.note_id().to_string();
-    Some(match command {
-        Command::Create { draft, .. } => CommandV1::Create { id, fields: draft.get().into() },
-        Command::Put { draft, .. } => CommandV1::Put { id, fields: draft.get().into() },
-        Command::Patch { patch, .. } => CommandV1::Patch { id, changes: patch.get().into() },
-        Command::Delete { .. } => CommandV1::Delete { id },
-        Command::Lost => return None,
-    })
+impl From<DateTime<Utc>> for InstantV1 {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self { seconds: time.timestamp(), nanoseconds: time.timestamp_subsec_nanos() }
+    }
+}
+
+impl TryFrom<InstantV1> for DateTime<Utc> {
+    type Error = &'static str;
+
+    fn try_from(InstantV1 { seconds, nanoseconds }: InstantV1) -> Result<Self, Self::Error> {
+        Self::from_timestamp(seconds, nanoseconds).ok_or("time")
+    }
 }
 
 impl From<&NoteDraft> for FieldsV1 {
@@ -150,9 +165,7 @@ impl TryFrom<Envelope> for Submission {
     type Error = &'static str;
 
     fn try_from(envelope: Envelope) -> Result<Self, Self::Error> {
-        let time = |InstantV1 { seconds, nanoseconds }| {
-            DateTime::from_timestamp(seconds, nanoseconds).ok_or("time")
-        };
+        let note_id = |id: String| id.parse::<NoteId>().map_err(|_| "note id");
         let (accepted_at, command, precondition, idempotency, principal, trace_id) = match envelope
         {
             Envelope::V1 {
@@ -164,18 +177,22 @@ impl TryFrom<Envelope> for Submission {
                 trace_id,
             } => (accepted_at, command, precondition, idempotency, principal, trace_id),
             Envelope::LostV1 { repaired_at } => {
-                return Ok(Self {
-                    accepted_at: time(repaired_at)?,
-                    command: Command::Lost,
-                    precondition: Precondition::None,
-                    idempotency: None,
-                    principal: None,
-                    trace_id: None,
-                });
+                return Ok(Self::of_the_log(repaired_at.try_into()?, Command::Lost));
+            }
+            Envelope::RestateV1 { accepted_at, id, note } => {
+                let id = note_id(id)?;
+                let note = note.map(|note| note.into_note(id.clone()).map(Box::new)).transpose()?;
+                let command = Command::Restate { id, note };
+                return Ok(Self::of_the_log(accepted_at.try_into()?, command));
+            }
+            Envelope::RefuseV1 { accepted_at, id, rejection } => {
+                let command =
+                    Command::Refuse { id: note_id(id)?, rejection: rejection.try_into()? };
+                return Ok(Self::of_the_log(accepted_at.try_into()?, command));
             }
         };
         Ok(Self {
-            accepted_at: time(accepted_at)?,
+            accepted_at: accepted_at.try_into()?,
             command: command.try_into()?,
             precondition: precondition.try_into()?,
             idempotency: idempotency

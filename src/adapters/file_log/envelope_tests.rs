@@ -1,20 +1,13 @@
 //! Every command survives every format, and its bytes stay what they are.
 
-use std::path::{Path, PathBuf};
-
 use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::PayloadFormat;
-use super::frame::{HEADER_BYTES, Salt, SegmentHeader, push_frame};
-use super::segment::{Scan, Scanner};
-use crate::adapters::file_log::disk::{Disk, OsDisk};
 use crate::domain::{
-    Checked, Command, Idempotency, LogId, NoteDraft, NoteId, NotePatch, Precondition, Sequence,
-    Submission, Version,
+    Checked, Command, Idempotency, NoteDraft, NoteId, NotePatch, Precondition, Submission, Version,
 };
 
-const SALT: Salt = Salt([1, 2, 3, 4]);
 const FORMATS: [PayloadFormat; 4] = PayloadFormat::ALL;
 
 fn text() -> impl Strategy<Value = String> {
@@ -121,7 +114,7 @@ fn long_contents_round_trip_wherever_a_piece_ends() {
 }
 
 /// One of each kind, with every field set somewhere.
-fn samples() -> Vec<Submission> {
+pub(super) fn samples() -> Vec<Submission> {
     let id = NoteId::from_key("a").unwrap();
     let draft = Checked::trust(NoteDraft {
         title: "T".to_owned(),
@@ -280,40 +273,4 @@ fn formats_are_known_by_number_and_name() {
     assert_eq!(PayloadFormat::from_number(0), None);
     assert_eq!(PayloadFormat::from_number(5), None);
     "msgpack".parse::<PayloadFormat>().unwrap_err();
-}
-
-/// The golden segment of a format: written by version 1, readable for ever.
-fn golden(format: PayloadFormat) -> (PathBuf, Vec<u8>) {
-    let name = format!("tests/fixtures/log/v1-{format}.log");
-    let log = LogId::from_uuid(uuid::Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef));
-    let mut bytes = SegmentHeader { format, log, first: Sequence::new(7), salt: SALT }.encode();
-    for (seq, submission) in (7..).zip(samples()) {
-        let payload = format.encode(&submission).unwrap();
-        push_frame(&mut bytes, SALT, Sequence::new(seq), Sequence::new(6), &payload);
-    }
-    (Path::new(env!("CARGO_MANIFEST_DIR")).join(name), bytes)
-}
-
-#[test]
-fn golden_segments_are_read_and_still_written_the_same() {
-    for format in FORMATS {
-        let (path, bytes) = golden(format);
-        if std::env::var_os("DAYBOOK_WRITE_GOLDEN").is_some() {
-            std::fs::write(&path, &bytes).unwrap();
-        }
-        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{}", path.display());
-        let file = OsDisk.open_read(&path).unwrap();
-        let end = bytes.len() as u64;
-        let first = Sequence::new(7);
-        let mut scanner = Scanner::new(file, SALT, end, HEADER_BYTES, first);
-        for sample in samples() {
-            match scanner.step().unwrap() {
-                Scan::Record(record) => {
-                    assert_eq!(format.decode(record.payload).unwrap(), sample);
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(scanner.step().unwrap(), Scan::End);
-    }
 }

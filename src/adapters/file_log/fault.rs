@@ -39,6 +39,9 @@ pub enum Damage {
         /// The first sequence, as the header says.
         found: Sequence,
     },
+    /// The segment header and the name of the file disagree about what it holds.
+    #[error("the name of the segment says whether it is a snapshot, and its header says otherwise")]
+    OtherContents,
     /// The segments before this one end too early or too late, or one of them
     /// is missing.
     #[error("the segment starts with command {found}, but {expected} comes next")]
@@ -47,6 +50,12 @@ pub enum Damage {
         expected: Sequence,
         /// The first sequence of this segment.
         found: Sequence,
+    },
+    /// There is no segment at all.
+    #[error("the log is retained from command {expected} on, and its segments are missing")]
+    NoSegment {
+        /// Where it starts.
+        expected: Sequence,
     },
     /// The segment is another than the one that this process appended to.
     #[error("the segment is not the one that was appended to before")]

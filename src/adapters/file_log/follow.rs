@@ -12,16 +12,18 @@ use std::path::{Path, PathBuf};
 use super::disk::Disk;
 use super::fault::{Damage, Fault, ReadFault};
 use super::frame::HEADER_BYTES;
-use super::segment::{self, Record, Scan, Scanner};
+use super::name::{Arranged, SegmentName};
+use super::segment::{Record, Scan, Scanner};
 use super::survey::{Segment, Survey, Visit, corrupt, read_header};
 use crate::domain::{LogId, Sequence};
 
 /// A complete frame, so that it can be recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bookmark {
-    /// The first sequence of its segment.
-    segment: Sequence,
+    segment: SegmentName,
     start: u64,
+    /// The first sequence that it stands for.
+    first: Sequence,
     sequence: Sequence,
     payload: u32,
 }
@@ -29,14 +31,14 @@ pub(crate) struct Bookmark {
 impl Visit<'_> {
     /// This frame, to read on behind it.
     pub(crate) fn bookmark(&self) -> Bookmark {
-        Bookmark::of(self.segment.first, &self.record)
+        Bookmark::of(self.segment.name, &self.record)
     }
 }
 
 impl Bookmark {
-    fn of(segment: Sequence, record: &Record<'_>) -> Self {
-        let Record { sequence, start, payload, .. } = *record;
-        Self { segment, start, sequence, payload: crc32c::crc32c(payload) }
+    fn of(segment: SegmentName, record: &Record<'_>) -> Self {
+        let Record { first, sequence, start, payload, .. } = *record;
+        Self { segment, start, first, sequence, payload: crc32c::crc32c(payload) }
     }
 }
 
@@ -57,8 +59,8 @@ pub(crate) enum ReadOn {
 pub(crate) struct Follower {
     dir: PathBuf,
     log: Option<LogId>,
-    /// The segment that is read, by its first sequence.
-    segment: Sequence,
+    /// The segment that is read.
+    segment: SegmentName,
     /// The frame that was read last, if it is one of that segment.
     last: Option<Bookmark>,
     /// The sequence that comes next.
@@ -75,13 +77,15 @@ impl Follower {
     /// A place behind what was surveyed: behind the frame that was visited last,
     /// or at the first place of the last segment where none was.
     pub(crate) fn behind(dir: &Path, surveyed: &Survey, last: Option<Bookmark>) -> Self {
-        let segment = surveyed.segments.last().map_or(Sequence::FIRST, |segment| segment.first);
+        let segment = surveyed.segments.last();
+        let segment =
+            segment.map_or(SegmentName::of_commands(Sequence::FIRST), |segment| segment.name);
         Self {
             dir: dir.to_owned(),
             log: surveyed.log(),
             segment: last.map_or(segment, |last| last.segment),
             last,
-            next: last.map_or(segment, |last| last.sequence.next()),
+            next: last.map_or(segment.first, |last| last.sequence.next()),
             proven: surveyed.proven,
             read_to: None,
             suspected: None,
@@ -130,20 +134,20 @@ impl Follower {
     }
 
     /// The segment that comes after the one that is read.
-    fn successor(&self, disk: &dyn Disk) -> Result<Option<Sequence>, ReadFault> {
+    fn successor(&self, disk: &dyn Disk) -> Result<Option<SegmentName>, ReadFault> {
         let names = disk.list(&self.dir).map_err(ReadFault::io(&self.dir))?;
-        let firsts = names.iter().filter_map(|name| segment::parse_file_name(name));
-        Ok(firsts.filter(|first| *first > self.segment).min())
+        let found = Arranged::of(&names).segments.into_iter();
+        Ok(found.filter(|name| name.first > self.segment.first).min_by_key(|name| name.first))
     }
 
-    fn path(&self, segment: Sequence) -> PathBuf {
-        self.dir.join(segment::file_name(segment))
+    fn path(&self, segment: SegmentName) -> PathBuf {
+        self.dir.join(segment.to_string())
     }
 
     fn read_segment(
         &mut self,
         disk: &dyn Disk,
-        successor: Option<Sequence>,
+        successor: Option<SegmentName>,
         visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
     ) -> Result<ReadOn, ReadFault> {
         let path = self.path(self.segment);
@@ -161,12 +165,12 @@ impl Follower {
                 return Err(Fault { file: path, offset: 0, damage: damage.into() }.into());
             }
         };
-        let mut segment = Segment::new(path.clone(), &header);
+        let mut segment = Segment::new(path.clone(), self.segment, header);
         let (start, first) = match &self.last {
-            Some(last) => (last.start, last.sequence),
-            None => (HEADER_BYTES, self.segment),
+            Some(last) => (last.start, last.first),
+            None => (HEADER_BYTES, self.segment.first),
         };
-        let mut scanner = Scanner::new(file, header.salt, bytes, start, first);
+        let mut scanner = Scanner::new(file, &header, bytes, start, first);
         if let Some(last) = self.last {
             match scanner.step().map_err(io())? {
                 Scan::Record(record) if Bookmark::of(self.segment, &record) == last => {}
@@ -204,16 +208,20 @@ impl Follower {
     /// a segment is synced to its end before another is made.
     fn take_back(&mut self) -> ReadOn {
         self.last = None;
-        self.next = self.segment;
+        self.next = self.segment.first;
         self.read_to = None;
-        ReadOn::TakenBack(self.proven.next().max(self.segment))
+        ReadOn::TakenBack(self.proven.next().max(self.segment.first))
     }
 
     /// Goes on with the next segment, once it has a complete frame: until then
     /// its making may fail, and this one grow again.
-    fn enter(&mut self, disk: &dyn Disk, successor: Option<Sequence>) -> Result<bool, ReadFault> {
-        let Some(first) = successor else { return Ok(false) };
-        let path = self.path(first);
+    fn enter(
+        &mut self,
+        disk: &dyn Disk,
+        successor: Option<SegmentName>,
+    ) -> Result<bool, ReadFault> {
+        let Some(name) = successor else { return Ok(false) };
+        let (path, first) = (self.path(name), name.first);
         let file = match disk.open_read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             file => file.map_err(ReadFault::io(&path))?,
@@ -222,7 +230,7 @@ impl Follower {
         let Ok(header) = read_header(&*file).map_err(ReadFault::io(&path))? else {
             return Ok(false);
         };
-        let mut scanner = Scanner::new(file, header.salt, bytes, HEADER_BYTES, first);
+        let mut scanner = Scanner::new(file, &header, bytes, HEADER_BYTES, first);
         if !matches!(scanner.step().map_err(ReadFault::io(&path))?, Scan::Record(_)) {
             return Ok(false);
         }
@@ -235,7 +243,7 @@ impl Follower {
             return Err(Fault { file: path, offset: 0, damage }.into());
         }
         self.log = Some(header.log);
-        self.segment = first;
+        self.segment = name;
         self.last = None;
         self.proven = self.proven.max(first.previous());
         self.read_to = None;

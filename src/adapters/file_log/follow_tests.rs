@@ -54,7 +54,7 @@ fn shows(follower: &mut Follower, expected: impl IntoIterator<Item = u64>) {
 
 fn segments(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut names = OsDisk.list(dir).unwrap();
-    names.retain(|name| super::segment::parse_file_name(name).is_some());
+    names.retain(|name| super::name::SegmentName::parse(name).is_some());
     names.sort();
     names.into_iter().map(|name| dir.join(name)).collect()
 }

@@ -39,9 +39,34 @@ impl Salt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) format: PayloadFormat,
+    pub(super) contents: Contents,
     pub(super) log: LogId,
     pub(super) first: Sequence,
     pub(super) salt: Salt,
+}
+
+/// What the frames of a segment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contents {
+    /// One for each command, as it was submitted.
+    Commands,
+    /// What is left of commands that were compacted: a frame stands for all of
+    /// them from the one after its `durable` to its sequence.
+    Snapshot,
+}
+
+impl Contents {
+    /// Its number in a segment header.
+    fn number(self) -> u8 {
+        match self {
+            Self::Commands => 0,
+            Self::Snapshot => 1,
+        }
+    }
+
+    fn from_number(number: u8) -> Option<Self> {
+        [Self::Commands, Self::Snapshot].into_iter().find(|c| c.number() == number)
+    }
 }
 
 /// Why the first bytes of a segment are not a header.
@@ -68,6 +93,12 @@ pub enum HeaderDamage {
         /// Its number.
         found: u8,
     },
+    /// Contents that this build does not read.
+    #[error("contents {found} are unknown to this build")]
+    UnknownContents {
+        /// Their number.
+        found: u8,
+    },
 }
 
 impl HeaderDamage {
@@ -77,15 +108,17 @@ impl HeaderDamage {
     pub fn is_newer(&self) -> bool {
         match self {
             Self::CutShort | Self::Magic | Self::Checksum => false,
-            Self::UnknownVersion { .. } | Self::UnknownPayloadFormat { .. } => true,
+            Self::UnknownVersion { .. }
+            | Self::UnknownPayloadFormat { .. }
+            | Self::UnknownContents { .. } => true,
         }
     }
 }
 
 impl SegmentHeader {
-    /// The header of a new segment.
+    /// The header of a new segment of commands.
     pub(super) fn new(format: PayloadFormat, log: LogId, first: Sequence) -> Self {
-        Self { format, log, first, salt: Salt::random() }
+        Self { format, contents: Contents::Commands, log, first, salt: Salt::random() }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -93,7 +126,7 @@ impl SegmentHeader {
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_le_bytes());
         bytes.push(self.format.number());
-        bytes.push(0);
+        bytes.push(self.contents.number());
         bytes.extend_from_slice(self.log.as_uuid().as_bytes());
         bytes.extend_from_slice(&self.first.get().to_le_bytes());
         bytes.extend_from_slice(&self.salt.0);
@@ -111,7 +144,7 @@ impl SegmentHeader {
         let protected = bytes.get(..HEADER_BYTES as usize - 4)?;
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (version, rest) = rest.split_first_chunk::<2>()?;
-        let ([format, _reserved], rest) = rest.split_first_chunk::<2>()?;
+        let ([format, contents], rest) = rest.split_first_chunk::<2>()?;
         let (log, rest) = rest.split_first_chunk::<16>()?;
         let (first, rest) = rest.split_first_chunk::<8>()?;
         let (salt, rest) = rest.split_first_chunk::<4>()?;
@@ -123,15 +156,18 @@ impl SegmentHeader {
             Err(HeaderDamage::Checksum)
         } else if version != VERSION {
             Err(HeaderDamage::UnknownVersion { found: version })
-        } else if let Some(format) = PayloadFormat::from_number(*format) {
-            Ok(Self {
-                format,
-                log: LogId::from_uuid(Uuid::from_bytes(*log)),
-                first: Sequence::new(u64::from_le_bytes(*first)),
-                salt: Salt(*salt),
-            })
         } else {
-            Err(HeaderDamage::UnknownPayloadFormat { found: *format })
+            match (PayloadFormat::from_number(*format), Contents::from_number(*contents)) {
+                (Some(format), Some(contents)) => Ok(Self {
+                    format,
+                    contents,
+                    log: LogId::from_uuid(Uuid::from_bytes(*log)),
+                    first: Sequence::new(u64::from_le_bytes(*first)),
+                    salt: Salt(*salt),
+                }),
+                (None, _) => Err(HeaderDamage::UnknownPayloadFormat { found: *format }),
+                (_, None) => Err(HeaderDamage::UnknownContents { found: *contents }),
+            }
         })
     }
 }
@@ -240,6 +276,7 @@ mod tests {
     fn header() -> SegmentHeader {
         SegmentHeader {
             format: PayloadFormat::Cbor,
+            contents: Contents::Commands,
             log: LogId::from_uuid(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff)),
             first: Sequence::new(0x0102_0304_0506_0708),
             salt: SALT,
@@ -309,5 +346,8 @@ mod tests {
         assert_eq!(resealed(8, 2), Err(HeaderDamage::UnknownVersion { found: 2 }));
         assert_eq!(resealed(10, 5), Err(HeaderDamage::UnknownPayloadFormat { found: 5 }));
         assert_eq!(resealed(10, 0), Err(HeaderDamage::UnknownPayloadFormat { found: 0 }));
+        assert_eq!(resealed(11, 2), Err(HeaderDamage::UnknownContents { found: 2 }));
+        let snapshot = SegmentHeader { contents: Contents::Snapshot, ..header() };
+        assert_eq!(resealed(11, 1), Ok(snapshot));
     }
 }

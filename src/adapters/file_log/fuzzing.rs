@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, SimDisk};
-use super::frame::{Salt, SegmentHeader, push_frame};
+use super::frame::{Contents, Salt, SegmentHeader, push_frame};
+use super::name::SegmentName;
 use super::recovery::recover;
 use super::survey::{Tail, survey};
-use super::{FileLogOptions, PayloadFormat, segment};
+use super::{FileLogOptions, PayloadFormat};
 use crate::domain::{Command, LogId, NoteId, Precondition, Sequence, Submission};
 
 const DIR: &str = "/log";
@@ -98,7 +99,8 @@ fn sound(number: u8) -> Vec<(u64, Vec<u8>)> {
     for _ in 0..segments {
         let (first, log) = (Sequence::new(next), LogId::from_uuid(uuid::Uuid::from_u128(7)));
         let format = PayloadFormat::Cbor;
-        let mut bytes = SegmentHeader { format, log, first, salt: SALT }.encode();
+        let mut bytes =
+            SegmentHeader { format, contents: Contents::Commands, log, first, salt: SALT }.encode();
         for _ in 0..each {
             push(&mut bytes, next, next - 1);
             next += 1;
@@ -144,7 +146,7 @@ fn apply(segments: &mut Vec<(u64, Vec<u8>)>, edit: &[u8]) {
 }
 
 fn path(first: u64) -> PathBuf {
-    Path::new(DIR).join(segment::file_name(Sequence::new(first)))
+    Path::new(DIR).join(SegmentName::of_commands(Sequence::new(first)).to_string())
 }
 
 /// Every file but those that hold nothing of the log.

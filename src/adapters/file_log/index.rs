@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::PayloadFormat;
-use super::frame::{HEADER_BYTES, Salt};
+use super::frame::{Contents, HEADER_BYTES, SegmentHeader};
 use crate::domain::Sequence;
 
 /// How many bytes of log lie between two marks, about.
@@ -13,25 +12,28 @@ const STRIDE_BYTES: u64 = 64 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SegmentEntry {
     pub(super) path: PathBuf,
-    pub(super) format: PayloadFormat,
-    pub(super) salt: Salt,
-    /// Where it starts, in bytes of log from the first retained segment on.
+    pub(super) header: SegmentHeader,
+    /// Where it starts, in bytes of log from the first segment on that was there when
+    /// the log was opened.
     pub(super) base: u64,
 }
 
-/// A command whose place is known.
+/// A frame whose place is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
+    /// The first command that it stands for.
     pub(super) seq: Sequence,
-    /// Where its frame starts, in bytes of log from the first retained segment
-    /// on.
+    /// Where it starts, in bytes of log as of a segment.
     pub(super) start: u64,
 }
 
-/// The segments and a mark about every 64 KiB; it only ever grows at its end.
+/// The segments and a mark about every 64 KiB. It grows at its end, and is cut at its
+/// beginning.
 #[derive(Debug)]
 pub(super) struct Index {
     first: Sequence,
+    /// The last command that a snapshot stands for.
+    compacted: Sequence,
     segments: Vec<SegmentEntry>,
     marks: Vec<Mark>,
 }
@@ -39,16 +41,45 @@ pub(super) struct Index {
 impl Index {
     /// The index of a log whose first retained command is `first`.
     pub(super) fn new(first: Sequence) -> Self {
-        Self { first, segments: Vec::new(), marks: Vec::new() }
+        Self { first, compacted: Sequence::ZERO, segments: Vec::new(), marks: Vec::new() }
     }
 
     pub(super) fn first(&self) -> Sequence {
         self.first
     }
 
-    /// Adds a segment behind the others. Its first frame starts with `first`.
-    pub(super) fn push_segment(&mut self, entry: SegmentEntry, first: Sequence) {
+    /// The last command that a snapshot stands for; 0 where there is none.
+    pub(super) fn compacted(&self) -> Sequence {
+        self.compacted
+    }
+
+    /// Where the first segment starts.
+    pub(super) fn start(&self) -> u64 {
+        self.segments.first().map_or(0, |segment| segment.base)
+    }
+
+    /// The segments, in order.
+    pub(super) fn segments(&self) -> &[SegmentEntry] {
+        &self.segments
+    }
+
+    /// Leaves out the segments before the one that starts with that command.
+    pub(super) fn drop_before(&mut self, first: Sequence) {
+        self.segments.retain(|segment| segment.header.first >= first);
+        self.marks.retain(|mark| mark.seq >= first);
+        self.first = first;
+        if first > self.compacted {
+            self.compacted = Sequence::ZERO;
+        }
+    }
+
+    /// Adds a segment behind the others.
+    pub(super) fn push_segment(&mut self, entry: SegmentEntry) {
+        let first = entry.header.first;
         let start = entry.base + HEADER_BYTES;
+        if self.segments.last().is_some_and(|last| last.header.contents == Contents::Snapshot) {
+            self.compacted = first.previous();
+        }
         if self.segments.is_empty() {
             self.first = first;
         }
@@ -88,11 +119,22 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use uuid::Uuid;
 
-    fn entry(base: u64) -> SegmentEntry {
-        let (path, salt) = (base.to_string().into(), Salt([0; 4]));
-        SegmentEntry { path, format: PayloadFormat::Cbor, salt, base }
+    use super::*;
+    use crate::adapters::file_log::PayloadFormat;
+    use crate::adapters::file_log::frame::Salt;
+    use crate::domain::LogId;
+
+    fn entry(base: u64, first: u64) -> SegmentEntry {
+        let header = SegmentHeader {
+            format: PayloadFormat::Cbor,
+            contents: Contents::Commands,
+            log: LogId::from_uuid(Uuid::nil()),
+            first: Sequence::new(first),
+            salt: Salt([0; 4]),
+        };
+        SegmentEntry { path: base.to_string().into(), header, base }
     }
 
     fn mark(seq: u64, start: u64) -> Mark {
@@ -102,10 +144,10 @@ mod tests {
     #[test]
     fn a_command_is_found_behind_the_last_mark_before_it() {
         let mut index = Index::new(Sequence::FIRST);
-        index.push_segment(entry(0), Sequence::new(5));
+        index.push_segment(entry(0, 5));
         index.note(mark(6, 100));
         index.note(mark(700, 44 + STRIDE_BYTES));
-        index.push_segment(entry(100_000), Sequence::new(900));
+        index.push_segment(entry(100_000, 900));
         assert_eq!(index.first(), Sequence::new(5));
         assert_eq!(index.before(Sequence::new(4)), None);
         assert_eq!(index.before(Sequence::new(699)), Some(mark(5, 44)));
@@ -113,18 +155,22 @@ mod tests {
         assert_eq!(index.before(Sequence::new(5000)), Some(mark(900, 100_044)));
         assert_eq!(index.before_byte(43), None);
         assert_eq!(index.before_byte(100_043), Some(mark(700, 44 + STRIDE_BYTES)));
-        assert_eq!(index.segment_at(99_999), Some((entry(0), Some(100_000))));
-        assert_eq!(index.segment_at(100_000), Some((entry(100_000), None)));
+        assert_eq!(index.segment_at(99_999), Some((entry(0, 5), Some(100_000))));
+        assert_eq!(index.segment_at(100_000), Some((entry(100_000, 900), None)));
+        index.drop_before(Sequence::new(900));
+        assert_eq!((index.first(), index.start()), (Sequence::new(900), 100_000));
+        assert_eq!((index.before(Sequence::new(899)), index.segment_at(99_999)), (None, None));
+        assert_eq!(index.before(Sequence::new(900)), Some(mark(900, 100_044)));
     }
 
     #[test]
     fn an_empty_segment_is_replaced() {
         let mut index = Index::new(Sequence::FIRST);
-        index.push_segment(entry(0), Sequence::FIRST);
-        index.push_segment(entry(500), Sequence::new(9));
-        index.push_segment(entry(500), Sequence::new(9));
-        assert_eq!(index.segment_at(600), Some((entry(500), None)));
+        index.push_segment(entry(0, 1));
+        index.push_segment(entry(500, 9));
+        index.push_segment(entry(500, 9));
+        assert_eq!(index.segment_at(600), Some((entry(500, 9), None)));
         assert_eq!(index.before(Sequence::new(9)), Some(mark(9, 544)));
-        assert_eq!(index.segment_at(0), Some((entry(0), Some(500))));
+        assert_eq!(index.segment_at(0), Some((entry(0, 1), Some(500))));
     }
 }

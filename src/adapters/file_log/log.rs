@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -113,7 +114,8 @@ impl CommandLog for FileLog {
         // In this order: the log may grow in between, its start may not move
         // back.
         let last = self.shared.published().last;
-        Positions { first: self.shared.index().first(), last }
+        let index = self.shared.index();
+        Positions { first: index.first(), compacted: index.compacted(), last }
     }
 
     async fn append(&self, submission: Submission) -> Result<Position, LogError> {
@@ -158,6 +160,17 @@ impl CommandLog for FileLog {
 
     async fn floor(&self, upto: Sequence, bytes: u64) -> Result<Sequence, LogError> {
         self.blocking(move |reader| reader.floor(upto, bytes)).await
+    }
+
+    async fn release(&self, upto: Sequence, now: DateTime<Utc>) -> Result<Sequence, LogError> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Release { upto, now, answer }).await?;
+        let failed = |source| LogError::Io { place: self.place(), source };
+        match answered.await {
+            Ok(Ok(first)) => Ok(first),
+            Ok(Err(failure)) => Err(failed(io::Error::other(failure.to_string()))),
+            Err(_gone) => Err(failed(io::Error::other("its writer has died"))),
+        }
     }
 
     async fn close(&self) -> Result<(), LogError> {

@@ -13,7 +13,8 @@ use super::disk::{DiskFile, read_full_at, write_all_at};
 use super::failure::{Failure, MendError};
 use super::fault::{Damage, Fault};
 use super::frame::HEADER_BYTES;
-use super::segment::{self, Scan, Scanner};
+use super::name::SegmentName;
+use super::segment::{Scan, Scanner};
 use super::survey::{corrupt, read_header};
 use super::writer::Writer;
 
@@ -62,7 +63,7 @@ fn remove_failed_roll(writer: &Writer) -> Result<(), Failure> {
     if !writer.has_frames() {
         return Ok(());
     }
-    let path = writer.dir.join(segment::file_name(writer.written.seq.next()));
+    let path = writer.dir.join(SegmentName::of_commands(writer.written.seq.next()).to_string());
     match writer.disk.open_read(&path) {
         Ok(file) => {
             // Anything with a frame was not made here.
@@ -90,7 +91,7 @@ fn verify(writer: &Writer) -> Result<(), MendError> {
         }
     }
     let end = writer.written.offset;
-    let mut scanner = Scanner::new(file, header.salt, end, HEADER_BYTES, header.first);
+    let mut scanner = Scanner::new(file, &header, end, HEADER_BYTES, header.first);
     let mut next = header.first;
     loop {
         match scanner.step().map_err(reading())? {

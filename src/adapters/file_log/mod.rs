@@ -10,9 +10,11 @@
 //! | name | holds |
 //! | --- | --- |
 //! | `<first sequence, 20 decimal digits>.log` | a segment: a header, then frames |
+//! | `<first>-<last, 20 decimal digits each>.log` | a snapshot: a segment that stands for all commands from the first to the last, and takes the place of every other segment of them |
+//! | `<first>.first` | empty; tells that the commands before that one were given up |
 //! | `lock` | the process id of the process that has the log open, which holds a lock on this file |
 //! | `<segment>.torn-<offset>`, `…-2`, `…-3` | bytes that were cut from there; kept for people, never read |
-//! | `<segment>.new` | a segment in the making, to take the place of an empty or a damaged one; means nothing |
+//! | `<segment>.new` | a segment in the making, to take the place of others; means nothing |
 //! | `quarantine-<time>-lost-<n>-of-<first>-to-<last>` | a folder with files as they were before a repair; never read |
 //!
 //! # Bytes
@@ -25,7 +27,7 @@
 //! | 0 | 8 | magic `DAYBOOK\0` |
 //! | 8 | 2 | format version: 1 |
 //! | 10 | 1 | payload format: 1 JSON, 2 CBOR, 3 Bincode, 4 MessagePack; each segment has its own |
-//! | 11 | 1 | reserved: 0 |
+//! | 11 | 1 | contents: 0 commands, 1 a snapshot |
 //! | 12 | 16 | log id: a UUID, in the byte order of its text |
 //! | 28 | 8 | first sequence |
 //! | 36 | 4 | salt: random, for this segment only |
@@ -39,12 +41,13 @@
 //! | 0 | 4 | size of the payload: 1 to 1 MiB ([`MAX_PAYLOAD_BYTES`]) |
 //! | 4 | 4 | checksum of the salt, the size and everything after this field |
 //! | 8 | 8 | sequence |
-//! | 16 | 8 | durable: the last sequence that was synced when this was written |
+//! | 16 | 8 | durable: the last sequence that was synced when this was written; in a snapshot the sequence of the frame before, 0 in the first |
 //! | 24 | | payload: one envelope (`envelope`) in the payload format |
 //!
-//! The envelope is one to all formats; there are two of it, `V1` of a command and
-//! `LostV1`, which stands in the place of one that `daybook log repair` could not
-//! keep. JSON is RFC 8259, CBOR RFC 8949 and
+//! The envelope is one to all formats, and of four kinds: `V1` of a command,
+//! `LostV1` in the place of one that `daybook log repair` could not keep, and in
+//! snapshots `RestateV1` of a note that a command made or removed and `RefuseV1` of a
+//! command that was rejected. JSON is RFC 8259, CBOR RFC 8949 and
 //! MessagePack that of its specification, with fields and variants by name, in
 //! maps of definite length. Bincode is version 2 in its standard configuration:
 //! no names, fields in the order of the envelope, variants by their number from
@@ -55,9 +58,10 @@
 //!
 //! # Invariants
 //!
-//! 1. Sequences start at the first sequence of the first segment and have no
-//!    holes, within a segment and from one to the next. All segments have one
-//!    log id.
+//! 1. Sequences start at 1, or where a `.first` file tells, and have no
+//!    holes, within a segment and from one to the next. A frame of a snapshot stands
+//!    for the commands behind its `durable` up to its sequence, of which the others
+//!    left nothing of their own. All segments have one log id.
 //! 2. `durable` is smaller than the sequence of its frame. It proves frames to
 //!    have been complete: a bad frame is damage when an intact one behind it
 //!    has a `durable` of at least its sequence. Without that proof it is a
@@ -66,7 +70,8 @@
 //! 3. A segment is synced to its end before the next one is made. Its header is
 //!    synced, and its name in the folder, before its first frame is written. So
 //!    only the last segment can end with an unfinished write, and only one of
-//!    at most 44 bytes can lack its header.
+//!    at most 44 bytes can lack its header. A snapshot gets its name when all of it
+//!    was synced, and is followed by a segment of commands.
 //! 4. Bytes are appended behind the last acknowledged frame only. What a failed
 //!    group left there is cut first, and the cut is synced.
 //! 5. Nothing is acknowledged, shown to readers or named in `durable` because of
@@ -83,6 +88,10 @@
 //!
 //! `daybook log repair` mends what a start refuses, in the steps that `repair`
 //! lists.
+//!
+//! `daybook log compact` puts a snapshot in the place of segments, in the steps that
+//! `snapshot` lists; retention gives segments up, in those of `retention`. Segments
+//! that a stop left behind are not read, and removed by the next start.
 //!
 //! `daybook log convert` writes a log into a folder `log.unfinished` beside the
 //! place of the new one. It gets the name of a log after it was synced and
@@ -121,16 +130,18 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `copy` writes a surveyed log anew, `successor` one that takes
-//! its place, `repair` mends one, and `follow` reads on in one that another process
-//! writes. All of them touch files through [`disk`]
-//! only, but that `successor` looks at and removes whole folders.
+//! `log` is the port. `retention` cuts its beginning. `copy` writes a surveyed log
+//! anew, `successor` one that takes its place, `snapshot` compacts one, `repair`
+//! mends one, and `follow` reads on in one that another process writes. All of them
+//! touch files through [`disk`] only, but that `successor` looks at and removes whole
+//! folders.
 
 mod codec;
 pub(crate) mod copy;
 mod creation;
 pub mod disk;
 mod envelope;
+mod envelope_snapshot;
 mod failure;
 mod fault;
 pub(crate) mod follow;
@@ -140,6 +151,7 @@ pub mod fuzzing;
 mod index;
 mod log;
 mod mend;
+mod name;
 mod options;
 mod outage;
 mod proof;
@@ -147,8 +159,11 @@ mod queue;
 mod reader;
 mod recovery;
 pub(crate) mod repair;
+mod repair_piece;
+mod retention;
 mod segment;
 mod shared;
+pub(crate) mod snapshot;
 pub(crate) mod successor;
 pub(crate) mod survey;
 mod sync_cost;
@@ -160,7 +175,7 @@ pub use failure::OpenError;
 pub use fault::{Damage, Fault, FrameDamage, ReadFault};
 pub use frame::{HeaderDamage, MAX_PAYLOAD_BYTES};
 pub use log::FileLog;
-pub use options::{FileLogOptions, SyncPolicy};
+pub use options::{FileLogOptions, Retention, SyncPolicy};
 pub use sync_cost::SyncCost;
 
 /// The folder of the log in the data folder.
@@ -182,6 +197,8 @@ mod envelope_tests;
 #[cfg(test)]
 mod follow_tests;
 #[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
 mod log_tests;
 #[cfg(test)]
 mod model_crash_tests;
@@ -193,5 +210,9 @@ mod proof_tests;
 mod recovery_tests;
 #[cfg(test)]
 mod repair_tests;
+#[cfg(test)]
+mod retention_tests;
+#[cfg(test)]
+mod snapshot_tests;
 #[cfg(test)]
 mod successor_tests;

@@ -23,6 +23,19 @@ pub enum SyncPolicy {
     Never,
 }
 
+/// How much of its beginning a log keeps that nobody needs any more. Whole segments
+/// are given up, so it keeps up to one more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// All of it.
+    #[default]
+    All,
+    /// What was accepted within that time.
+    Age(Duration),
+    /// So many bytes of log.
+    Bytes(u64),
+}
+
 /// The settings of a file log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileLogOptions {
@@ -34,6 +47,8 @@ pub struct FileLogOptions {
     /// A segment of at least this size is followed by a new one. Default:
     /// 64 MiB. A segment may be larger by one group.
     pub segment_bytes: u64,
+    /// What is kept of the beginning. Default: all.
+    pub retention: Retention,
     /// How many commands may wait for the writer; more callers wait to hand
     /// theirs over. Default: 1024. Minimum: 1.
     pub queue_commands: usize,
@@ -54,6 +69,7 @@ impl Default for FileLogOptions {
             format: PayloadFormat::default(),
             sync: SyncPolicy::default(),
             segment_bytes: 64 << 20,
+            retention: Retention::default(),
             queue_commands: 1024,
             group_commands: 1024,
             group_bytes: 4 << 20,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::PayloadFormat;
 use super::disk::SimDisk;
 use super::fault::ReadFault;
-use super::frame::{HEADER_BYTES, Salt, SegmentHeader, push_frame};
+use super::frame::{Contents, HEADER_BYTES, Salt, SegmentHeader, push_frame};
 use super::survey::{Tail, survey};
 use crate::domain::{LogId, Sequence};
 
@@ -31,7 +31,8 @@ fn frame_without_salt(seq: u64, payload: &[u8]) -> Vec<u8> {
 fn disk_with(rest: &[u8]) -> (SimDisk, PathBuf, u64) {
     let log = LogId::from_uuid(uuid::Uuid::from_u128(7));
     let (format, first) = (PayloadFormat::Json, Sequence::FIRST);
-    let mut bytes = SegmentHeader { format, log, first, salt: SALT }.encode();
+    let mut bytes =
+        SegmentHeader { format, contents: Contents::Commands, log, first, salt: SALT }.encode();
     bytes.extend(frame(SALT, 1, b"one"));
     bytes.extend(frame(SALT, 2, b"two"));
     let offset = bytes.len() as u64;

@@ -1,19 +1,21 @@
 //! The writer's thread and the queue in front of it.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::failure::NotLogged;
+use super::failure::{Failure, NotLogged};
 use super::shared::{Ending, Shared};
 use super::writer::Writer;
 use super::{FileLogOptions, SyncPolicy};
-use crate::domain::Position;
+use crate::domain::{Position, Sequence};
 
 /// The shortest pause between two syncs by the policy `interval`.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
@@ -22,6 +24,12 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
 pub(super) enum Request {
     /// Append a payload.
     Append { payload: Vec<u8>, answer: oneshot::Sender<Result<Position, Ended>> },
+    /// Give up what nobody needs, the commands up to there, at that time.
+    Release {
+        upto: Sequence,
+        now: DateTime<Utc>,
+        answer: oneshot::Sender<Result<Sequence, Failure>>,
+    },
     /// Sync and stop.
     Close { answer: oneshot::Sender<Result<(), NotLogged>> },
 }
@@ -90,12 +98,18 @@ impl Worker {
         loop {
             match self.next() {
                 Next::Request(Request::Append { payload, answer }) => {
-                    let close = self.append_group(payload, answer);
-                    if let Some(answer) = close {
-                        return self.close(answer);
+                    let other = self.append_group(payload, answer);
+                    if let Some(request) = other
+                        && self.carry_out(request).is_break()
+                    {
+                        return;
                     }
                 }
-                Next::Request(Request::Close { answer }) => return self.close(answer),
+                Next::Request(request) => {
+                    if self.carry_out(request).is_break() {
+                        return;
+                    }
+                }
                 Next::Sync => self.sync(),
                 Next::Stop => {
                     // Nobody is left to be told.
@@ -120,16 +134,34 @@ impl Worker {
         }
     }
 
-    /// Appends a command with those that wait behind it. Returns the answer to
-    /// a request to close, if it met one.
+    /// Does what is no append; after the end of it all there is no more to do.
+    fn carry_out(&mut self, request: Request) -> ControlFlow<()> {
+        match request {
+            Request::Append { payload, answer } => {
+                answer_all(vec![answer], self.writer.commit(&[payload]));
+            }
+            // A caller that has gone away needs no answer.
+            Request::Release { upto, now, answer } => {
+                drop(answer.send(self.writer.release(upto, now)));
+            }
+            Request::Close { answer } => {
+                self.close(answer);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Appends a command with those that wait behind it. Returns the request that is
+    /// none to append, if it met one.
     fn append_group(
         &mut self,
         payload: Vec<u8>,
         answer: oneshot::Sender<Result<Position, Ended>>,
-    ) -> Option<oneshot::Sender<Result<(), NotLogged>>> {
+    ) -> Option<Request> {
         let mut bytes = payload.len();
         let (mut payloads, mut waiting) = (vec![payload], vec![answer]);
-        let mut close = None;
+        let mut other = None;
         let FileLogOptions { group_commands, group_bytes, .. } = self.writer.options;
         while payloads.len() < group_commands && bytes < group_bytes {
             match self.requests.try_recv() {
@@ -138,8 +170,8 @@ impl Worker {
                     payloads.push(payload);
                     waiting.push(answer);
                 }
-                Ok(Request::Close { answer }) => {
-                    close = Some(answer);
+                Ok(request) => {
+                    other = Some(request);
                     break;
                 }
                 Err(_empty) => break,
@@ -148,7 +180,7 @@ impl Worker {
         let result = self.writer.commit(&payloads);
         self.schedule_sync();
         answer_all(waiting, result);
-        close
+        other
     }
 
     fn schedule_sync(&mut self) {
@@ -167,7 +199,7 @@ impl Worker {
         self.schedule_sync();
     }
 
-    fn close(mut self, answer: oneshot::Sender<Result<(), NotLogged>>) {
+    fn close(&mut self, answer: oneshot::Sender<Result<(), NotLogged>>) {
         self.requests.close();
         let synced = self.writer.sync_at_last();
         self.writer.shared.end(Ending::Closed);
@@ -175,6 +207,9 @@ impl Worker {
             // A caller that has gone away needs no answer.
             match request {
                 Request::Append { answer, .. } => drop(answer.send(Err(Ended::Closed))),
+                Request::Release { answer, .. } => {
+                    drop(answer.send(Ok(self.writer.shared.index().first())));
+                }
                 Request::Close { answer } => drop(answer.send(synced.clone())),
             }
         }

@@ -47,12 +47,10 @@ impl Reader {
             {
                 return Ok(ControlFlow::Break(()));
             }
-            let submission = segment.format.decode(record.payload).map_err(|error| Fault {
-                file: segment.path.clone(),
-                offset: record.start,
-                damage: error.into(),
+            let submission = segment.header.format.decode(record.payload).map_err(|error| {
+                Fault { file: segment.path.clone(), offset: record.start, damage: error.into() }
             })?;
-            entries.push(Entry { position, submission });
+            entries.push(Entry { position, first: record.first, submission });
             next = Some(Mark { seq: position.seq.next(), start: position.end });
             Ok(ControlFlow::Continue(()))
         });
@@ -79,14 +77,17 @@ impl Reader {
             return Ok(last);
         }
         // The position before the first command is where the log starts.
-        let mut found = Position { seq, end: 0 };
+        let mut found = Position { seq, end: self.shared.index().start() };
         if seq >= first {
             self.scan(seq, &mut |segment, record| {
                 found = position(segment, &record);
                 Ok(ControlFlow::Break(()))
             })?;
         }
-        Ok(found)
+        if found.seq == seq {
+            return Ok(found);
+        }
+        Err(LogError::Compacted { asked: seq, through: self.shared.index().compacted() })
     }
 
     /// As [`CommandLog::floor`](crate::ports::CommandLog::floor), blocking.
@@ -112,7 +113,7 @@ impl Reader {
             let file = self.disk.open_read(&segment.path).map_err(io())?;
             let end = next.map_or(last.end, |next| next.min(last.end)) - segment.base;
             let offset = mark.start - segment.base;
-            let mut scanner = Scanner::new(file, segment.salt, end, offset, mark.seq);
+            let mut scanner = Scanner::new(file, &segment.header, end, offset, mark.seq);
             loop {
                 match scanner.step().map_err(io())? {
                     Scan::Record(record) => {

@@ -39,12 +39,14 @@ use super::FileLogOptions;
 use super::creation::create_segment;
 use super::disk::{Disk, read_full_at, write_all_at};
 use super::failure::{Failure, OpenError};
-use super::frame::SegmentHeader;
+use super::frame::{Contents, SegmentHeader};
 use super::index::{Index, Mark, SegmentEntry};
 use super::mend::rewrite;
+use super::name::SegmentName;
 use super::reader::Reader;
 use super::repair::QUARANTINE;
 use super::shared::Shared;
+use super::snapshot::clean_up;
 use super::survey::{Segment, Survey, Tail, Visit, survey};
 use super::writer::{Active, Place, Writer};
 use crate::domain::{LogId, Position, Sequence};
@@ -63,6 +65,7 @@ pub(super) fn recover(
         ControlFlow::Continue(())
     })?;
     drop_tail(&*disk, dir, &found.tail)?;
+    clean_up(&*disk, dir)?;
     let last = match found.segments.pop() {
         Some(last) => last,
         None => create_first(&*disk, dir, options)?,
@@ -78,7 +81,8 @@ pub(super) fn recover(
         took = ?started.elapsed(),
         "the command log was read and checked"
     );
-    if writer.active.header.format != options.format {
+    let Active { header, .. } = &writer.active;
+    if header.format != options.format || header.contents == Contents::Snapshot {
         writer.roll()?;
     }
     Ok(writer)
@@ -107,18 +111,18 @@ struct IndexBuilder {
 
 impl IndexBuilder {
     fn note(&mut self, visit: &Visit<'_>) {
-        if visit.record.sequence == visit.segment.first {
+        if visit.record.first == visit.segment.first() {
             self.push(visit.segment);
         }
         let start = self.base + visit.record.start;
-        self.index.note(Mark { seq: visit.record.sequence, start });
+        self.index.note(Mark { seq: visit.record.first, start });
         self.end = self.base + visit.record.end;
     }
 
     fn push(&mut self, segment: &Segment) {
         self.base = self.end;
-        let Segment { path, format, salt, first, .. } = segment.clone();
-        self.index.push_segment(SegmentEntry { path, format, salt, base: self.base }, first);
+        let Segment { path, header, .. } = segment.clone();
+        self.index.push_segment(SegmentEntry { path, header, base: self.base });
     }
 }
 
@@ -211,7 +215,7 @@ fn create_first(disk: &dyn Disk, dir: &Path, options: FileLogOptions) -> Result<
     let log = LogId::from_uuid(Uuid::new_v4());
     let header = SegmentHeader::new(options.format, log, Sequence::FIRST);
     let (path, _file) = create_segment(disk, dir, &header)?;
-    Ok(Segment::new(path, &header))
+    Ok(Segment::new(path, SegmentName::of_commands(header.first), header))
 }
 
 /// The writer for a log that ends with that segment and is sound.
@@ -223,7 +227,7 @@ fn resume(
     found: &Survey,
     last: Segment,
 ) -> Result<Writer, OpenError> {
-    if last.next == last.first {
+    if last.next == last.first() {
         builder.push(&last);
     }
     let base = builder.base;
@@ -231,8 +235,8 @@ fn resume(
     // An empty segment is no part of a position: it is there or not, depending
     // on when the process before was stopped.
     let position = Position { seq: written.seq, end: builder.end };
-    let shared = Arc::new(Shared::new(last.log, builder.index, position));
-    let unproven_from = if found.proven < last.first {
+    let shared = Arc::new(Shared::new(last.log(), builder.index, position));
+    let unproven_from = if found.proven < last.first() {
         0
     } else {
         // The end of the last proven frame.
@@ -251,7 +255,7 @@ fn resume(
         dir: dir.to_owned(),
         options,
         shared,
-        active: Active { header: last.header(), path: last.path, file, base },
+        active: Active { header: last.header, path: last.path, file, base },
         written,
         synced: written,
         is_poisoned: false,

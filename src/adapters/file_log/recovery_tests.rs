@@ -9,10 +9,10 @@ use rstest::rstest;
 use super::disk::{Disk, SimDisk, SimOp};
 use super::failure::OpenError;
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{HEADER_BYTES, HeaderDamage, Salt, SegmentHeader, push_frame};
+use super::frame::{Contents, HEADER_BYTES, HeaderDamage, Salt, SegmentHeader, push_frame};
+use super::name::{SegmentName, start_name};
 use super::reader::Reader;
 use super::recovery::recover;
-use super::segment;
 use super::survey::{Survey, Tail, survey};
 use super::{FileLogOptions, PayloadFormat};
 use crate::domain::{LogId, Sequence};
@@ -23,13 +23,20 @@ const DIR: &str = "/log";
 const SALT: Salt = Salt([9, 8, 7, 6]);
 
 fn path(first: u64) -> PathBuf {
-    Path::new(DIR).join(segment::file_name(Sequence::new(first)))
+    Path::new(DIR).join(SegmentName::of_commands(Sequence::new(first)).to_string())
 }
 
 fn header(first: u64) -> Vec<u8> {
     let log = LogId::from_uuid(uuid::Uuid::from_u128(7));
     let first = Sequence::new(first);
-    SegmentHeader { format: PayloadFormat::Cbor, log, first, salt: SALT }.encode()
+    SegmentHeader {
+        format: PayloadFormat::Cbor,
+        contents: Contents::Commands,
+        log,
+        first,
+        salt: SALT,
+    }
+    .encode()
 }
 
 /// The frame of a command that was written on its own, when all before it were
@@ -185,9 +192,13 @@ fn a_segment_without_frames_is_gone_on_with() {
     let disk = disk_with(&[(1, segment_of(1, 3)), (4, header(4))]);
     assert_eq!(open(&disk).unwrap(), 3);
     assert_eq!(disk.list(Path::new(DIR)).unwrap().len(), 2);
-    // The first retained one need not be the first of the log.
-    assert_eq!(open(&disk_with(&[(4, header(4))])).unwrap(), 3);
-    assert_eq!(open(&disk_with(&[(4, segment_of(4, 6))])).unwrap(), 6);
+    // The first retained one need not be the first of the log, where that is told.
+    for (last, segment) in [(3, header(4)), (6, segment_of(4, 6))] {
+        let disk = disk_with(&[(4, segment)]);
+        open(&disk).unwrap_err();
+        disk.put(&Path::new(DIR).join(start_name(Sequence::new(4))), &[]);
+        assert_eq!(open(&disk).unwrap(), last);
+    }
 }
 
 #[test]
@@ -244,6 +255,8 @@ fn a_missing_segment_or_frame_is_corrupt() {
     let disk = disk_with(&[(1, segment_of(1, 3)), (7, Vec::new())]);
     assert_eq!(assert_corrupt(&disk, &path(7), 0), Damage::Header(HeaderDamage::CutShort));
     let disk = disk_with(&[(7, Vec::new())]);
+    assert_eq!(assert_corrupt(&disk, &path(7), 0), gap(1, 7));
+    disk.put(&Path::new(DIR).join(start_name(Sequence::new(7))), &[]);
     assert_eq!(assert_corrupt(&disk, &path(7), 0), Damage::Header(HeaderDamage::CutShort));
 }
 

@@ -1,7 +1,7 @@
 //! Mending a log that is damaged where a start refuses it.
 //!
 //! Every intact frame is kept, byte for byte. In the place of each command that
-//! is not intact any more a frame is written that says so ([`Command::Lost`]),
+//! is not intact any more a frame is written that says so ([`Command::Lost`](crate::domain::Command::Lost)),
 //! since sequences have no holes; it is judged like any other and rejected. What
 //! a start cuts by itself is left to it.
 //!
@@ -10,6 +10,7 @@
 //! | 1 copy every file that changes into `quarantine-…`, whole, and sync | the damaged log; the next repair starts over |
 //! | 2 for each of these files: write `<file>.new`, sync it | the same |
 //! | 3 rename it to `<file>`, sync the folder | a log with less damage; the next repair does the rest |
+//! | 4 where the first segments are missing: tell that the log starts behind them | the mended log |
 //!
 //! A segment changes in one rename, so at no time is there a log that a start
 //! takes for sound while commands are missing from it.
@@ -19,14 +20,14 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::disk::{Disk, read_full_at, write_all_at};
+use super::disk::Disk;
 use super::failure::Failure;
-use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{
-    FRAME_BYTES, FrameHeader, HEADER_BYTES, Salt, SegmentHeader, one_bit_off, push_frame,
-};
-use super::segment::{self, Scanner};
-use crate::domain::{Command, LogId, Precondition, Sequence, Submission};
+use super::fault::{Damage, Fault, FrameDamage};
+use super::frame::{Contents, HEADER_BYTES, Salt, SegmentHeader, one_bit_off};
+use super::name::{Arranged, SegmentName};
+use super::repair_piece::{IntactFrame, Piece, intact_frame, is_torn, read, write};
+use super::retention::tell_start;
+use crate::domain::{LogId, Sequence};
 
 /// So many commands are believed to be missing between two frames at most.
 const LONGEST_HOLE: u64 = 1 << 24;
@@ -43,6 +44,8 @@ pub(crate) struct Repair {
     pub(crate) lost: Vec<(Sequence, Sequence)>,
     /// The segments as they shall be.
     changes: Vec<(PathBuf, Vec<u8>)>,
+    /// Where the log starts, when its beginning is missing.
+    start: Option<Sequence>,
 }
 
 /// Why a log cannot be mended.
@@ -60,22 +63,18 @@ pub(crate) enum RepairError {
          commands from {1} on are lost, how many is unknown"
     )]
     Headless(Fault, Sequence),
+    /// There is nothing to mend.
+    #[error(
+        "the log is retained from command {0} on, and has no segment at all; put them back from a \
+         copy"
+    )]
+    NoSegment(Sequence),
 }
 
 impl From<Failure> for RepairError {
     fn from(failure: Failure) -> Self {
         Self::Io(failure.to_string())
     }
-}
-
-/// A segment as it was found, and as it shall be.
-struct Piece {
-    path: PathBuf,
-    header: SegmentHeader,
-    found: Vec<u8>,
-    made: Vec<u8>,
-    next: Sequence,
-    is_changed: bool,
 }
 
 impl Repair {
@@ -90,21 +89,30 @@ impl Repair {
         now: DateTime<Utc>,
     ) -> Result<Self, RepairError> {
         let names = disk.list(dir).map_err(Failure::of("reading", dir))?;
-        let mut firsts: Vec<Sequence> =
-            names.iter().filter_map(|name| segment::parse_file_name(name)).collect();
-        firsts.sort_unstable();
+        let Arranged { segments: names, start, .. } = Arranged::of(&names);
         let mut found = Vec::new();
-        for first in &firsts {
-            let path = dir.join(segment::file_name(*first));
+        for name in &names {
+            let path = dir.join(name.to_string());
             let bytes = read(disk, &path)?;
-            found.push((*first, path, bytes));
+            found.push((*name, path, bytes));
         }
         let intact = |bytes: &Vec<u8>| SegmentHeader::decode(bytes).ok();
         let log = found.iter().find_map(|(_, _, bytes)| intact(bytes)).map(|header| header.log);
         let mut repair = Self::default();
+        match names.first() {
+            Some(name) if name.first > start => {
+                let damage = Damage::Gap { expected: start, found: name.first };
+                repair.note(&dir.join(name.to_string()), 0, damage);
+                repair.lost.push((start, name.first.previous()));
+                repair.start = Some(name.first);
+            }
+            None if start > Sequence::FIRST => return Err(RepairError::NoSegment(start)),
+            _ => {}
+        }
         let mut pieces: Vec<Piece> = Vec::new();
-        for (number, (first, path, bytes)) in found.into_iter().enumerate() {
-            let limit = firsts.get(number + 1).copied();
+        for (number, (name, path, bytes)) in found.into_iter().enumerate() {
+            let first = name.first;
+            let limit = names.get(number + 1).map(|name| name.first);
             if let Some(before) = pieces.last_mut()
                 && before.next < first
             {
@@ -124,12 +132,15 @@ impl Repair {
             if is_unfinished && damage.is_some_and(|damage| !damage.is_newer()) {
                 continue;
             }
-            let header = repair.header(&path, &bytes, first, limit, log)?;
+            let header = repair.header(&path, &bytes, name, limit, log)?;
             let mut made = header.encode();
             let is_changed = !bytes.starts_with(&made);
             made.truncate(HEADER_BYTES as usize);
             let mut piece = Piece { path, header, found: bytes, made, next: first, is_changed };
             repair.walk(disk, &mut piece, limit, now)?;
+            if let Some(through) = name.through {
+                repair.lose(&mut piece, through.next(), now)?;
+            }
             pieces.push(piece);
         }
         let changed = pieces.into_iter().filter(|piece| piece.is_changed);
@@ -139,7 +150,7 @@ impl Repair {
 
     /// Whether a start takes the log as it is.
     pub(crate) fn is_needless(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.start.is_none()
     }
 
     /// How many commands are lost.
@@ -183,6 +194,9 @@ impl Repair {
             disk.rename(&fresh, path).map_err(Failure::of("renaming", &fresh))?;
             disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
         }
+        if let Some(start) = self.start {
+            tell_start(disk, dir, start)?;
+        }
         Ok(quarantine)
     }
 
@@ -202,33 +216,17 @@ impl Repair {
         self.faults.push(Fault { file: path.to_owned(), offset, damage });
     }
 
-    /// Puts a word for each command in the place of those before `upto`.
+    /// Puts a word in the place of the commands before `upto`.
     fn lose(
         &mut self,
         piece: &mut Piece,
         upto: Sequence,
         now: DateTime<Utc>,
     ) -> Result<(), RepairError> {
-        if piece.next >= upto {
-            return Ok(());
+        if piece.next < upto {
+            self.lost.push((piece.next, upto.previous()));
+            piece.lose(upto, now)?;
         }
-        let lost = Submission {
-            accepted_at: now,
-            command: Command::Lost,
-            precondition: Precondition::None,
-            idempotency: None,
-            principal: None,
-            trace_id: None,
-        };
-        let payload = piece.header.format.encode(&lost);
-        let payload = payload.map_err(|error| RepairError::Io(error.to_string()))?;
-        self.lost.push((piece.next, upto.previous()));
-        while piece.next < upto {
-            let seq = piece.next;
-            push_frame(&mut piece.made, piece.header.salt, seq, seq.previous(), &payload);
-            piece.next = seq.next();
-        }
-        piece.is_changed = true;
         Ok(())
     }
 
@@ -246,16 +244,17 @@ impl Repair {
         while at < bytes.len() {
             let frame = intact_frame(&bytes, at, &piece.header);
             match frame {
-                Ok((seq, size)) if seq == piece.next && seq < end => {
-                    piece.made.extend_from_slice(bytes.get(at..at + size).unwrap_or_default());
-                    piece.next = seq.next();
-                    at += size;
+                Ok(frame) if frame.first == piece.next && frame.sequence < end => {
+                    let frame_bytes = bytes.get(at..at + frame.bytes).unwrap_or_default();
+                    piece.made.extend_from_slice(frame_bytes);
+                    piece.next = frame.sequence.next();
+                    at += frame.bytes;
                     continue;
                 }
                 _ => {}
             }
             let damage = match frame {
-                Ok((found, _)) => FrameDamage::Sequence { found },
+                Ok(IntactFrame { sequence: found, .. }) => FrameDamage::Sequence { found },
                 Err(damage) => damage,
             };
             // An unfinished write, which a start keeps aside by itself, whatever
@@ -263,19 +262,24 @@ impl Repair {
             if limit.is_none() && is_torn(disk, piece, at, bytes.len(), damage)? {
                 break;
             }
-            let fits = |seq: Sequence| {
-                seq >= piece.next && seq < end && seq.since(piece.next) <= LONGEST_HOLE
+            // The name of a snapshot bounds what it can hold.
+            let longest = match piece.header.contents {
+                Contents::Commands => LONGEST_HOLE,
+                Contents::Snapshot => u64::MAX,
+            };
+            let fits = |IntactFrame { first, sequence, .. }: IntactFrame| {
+                first >= piece.next && sequence < end && first.since(piece.next) <= longest
             };
             let intact = (at..bytes.len()).find_map(|at| {
-                let (seq, _) = intact_frame(&bytes, at, &piece.header).ok()?;
-                fits(seq).then_some((at, seq))
+                let frame = intact_frame(&bytes, at, &piece.header).ok()?;
+                fits(frame).then_some((at, frame.first))
             });
             let fault = Damage::Frame { expected: piece.next, damage };
             match intact {
-                Some((found, seq)) => {
+                Some((found, first)) => {
                     self.note(&piece.path, at as u64, fault);
                     piece.is_changed = true;
-                    self.lose(piece, seq, now)?;
+                    self.lose(piece, first, now)?;
                     at = found;
                 }
                 None => {
@@ -293,14 +297,18 @@ impl Repair {
         &mut self,
         path: &Path,
         bytes: &[u8],
-        first: Sequence,
+        name: SegmentName,
         limit: Option<Sequence>,
         log: Option<LogId>,
     ) -> Result<SegmentHeader, RepairError> {
+        let (first, contents) = (name.first, name.contents());
         let fault = |damage| Fault { file: path.to_owned(), offset: 0, damage };
         let damage = match SegmentHeader::decode(bytes) {
             Ok(header) if header.first != first => {
                 return Err(RepairError::Foreign(fault(Damage::OtherName { found: header.first })));
+            }
+            Ok(header) if header.contents != contents => {
+                return Err(RepairError::Foreign(fault(Damage::OtherContents)));
             }
             Ok(header) => {
                 return match log.filter(|log| *log != header.log) {
@@ -324,74 +332,15 @@ impl Repair {
         let log = log.ok_or_else(headless)?;
         let salt = bytes.get(36..40).and_then(|salt| salt.first_chunk::<4>());
         let readable = super::PayloadFormat::ALL.into_iter().find_map(|format| {
-            let header = SegmentHeader { format, log, first, salt: Salt(*salt?) };
-            let (seq, _) = intact_frame(bytes, HEADER_BYTES as usize, &header).ok()?;
-            (seq == first).then_some(header)
+            let header = SegmentHeader { format, contents, log, first, salt: Salt(*salt?) };
+            let frame = intact_frame(bytes, HEADER_BYTES as usize, &header).ok()?;
+            (frame.first == first).then_some(header)
         });
         match (readable, limit) {
             (Some(header), _) => Ok(header),
             // Nothing in it can be read, but how many commands there were is known.
-            (None, Some(_)) => Ok(SegmentHeader::new(super::PayloadFormat::Cbor, log, first)),
+            (None, Some(_)) => Ok(SegmentHeader::named(name, super::PayloadFormat::Cbor, log)),
             (None, None) => Err(headless()),
         }
     }
-}
-
-/// Whether a start takes what is at that place of the last segment for a write
-/// that never finished.
-fn is_torn(
-    disk: &dyn Disk,
-    piece: &Piece,
-    at: usize,
-    end: usize,
-    damage: FrameDamage,
-) -> Result<bool, RepairError> {
-    let path = &piece.path;
-    let file = disk.open_read(path).map_err(unread(path))?;
-    let mut scanner = Scanner::new(file, piece.header.salt, end as u64, at as u64, piece.next);
-    scanner.is_torn(damage).map_err(unread(path))
-}
-
-/// The sequence and the size of the frame that starts there, if its checksum holds
-/// and its payload can be read.
-fn intact_frame(
-    bytes: &[u8],
-    at: usize,
-    header: &SegmentHeader,
-) -> Result<(Sequence, usize), FrameDamage> {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let frame = rest.get(..FRAME_BYTES).and_then(FrameHeader::parse);
-    let frame = frame.ok_or(FrameDamage::CutShort)?;
-    if !frame.has_valid_length() {
-        return Err(FrameDamage::Length { found: frame.payload_bytes });
-    }
-    let whole = rest.get(..frame.frame_bytes()).ok_or(FrameDamage::CutShort)?;
-    let payload = frame.verified_payload(header.salt, whole).ok_or(FrameDamage::Checksum)?;
-    if frame.durable >= frame.sequence {
-        return Err(FrameDamage::Durable { found: frame.durable });
-    }
-    match header.format.decode(payload) {
-        Ok(_) => Ok((frame.sequence, whole.len())),
-        Err(_) => Err(FrameDamage::Payload),
-    }
-}
-
-fn read(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, RepairError> {
-    let file = disk.open_read(path).map_err(unread(path))?;
-    let bytes = file.size().map_err(unread(path))?;
-    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
-    let read = read_full_at(&*file, &mut buffer, 0).map_err(unread(path))?;
-    buffer.truncate(read);
-    Ok(buffer)
-}
-
-fn unread(path: &Path) -> impl FnOnce(io::Error) -> RepairError {
-    move |error| RepairError::Io(ReadFault::io(path)(error).to_string())
-}
-
-/// Makes a file, durably but for its name.
-fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), RepairError> {
-    let file = disk.create(path).map_err(Failure::of("creating", path))?;
-    write_all_at(&*file, bytes, 0).map_err(Failure::of("writing to", path))?;
-    Ok(file.sync_all().map_err(Failure::of("syncing", path))?)
 }

@@ -10,10 +10,11 @@ use rstest::rstest;
 use super::disk::{Disk, Harm, SimDisk, StepDisk};
 use super::failure::OpenError;
 use super::frame::HEADER_BYTES;
+use super::name::SegmentName;
 use super::recovery::recover;
 use super::repair::{Repair, RepairError};
 use super::survey::survey;
-use super::{FileLogOptions, PayloadFormat, segment};
+use super::{FileLogOptions, PayloadFormat};
 use crate::domain::{Command, Sequence, Submission};
 use crate::ports::contract::command_log::submission;
 
@@ -25,7 +26,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn path(first: u64) -> PathBuf {
-    Path::new(DIR).join(segment::file_name(Sequence::new(first)))
+    Path::new(DIR).join(SegmentName::of_commands(Sequence::new(first)).to_string())
 }
 
 /// Segments of three commands: 1 to 3, 4 to 6, 7 to 9.

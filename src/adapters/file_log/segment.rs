@@ -4,23 +4,10 @@ use std::io;
 
 use super::disk::DiskFile;
 use super::fault::FrameDamage;
-use super::frame::{FRAME_BYTES, FrameHeader, HEADER_BYTES, Salt};
+use super::frame::{Contents, FRAME_BYTES, FrameHeader, HEADER_BYTES, Salt, SegmentHeader};
 use super::proof::is_proven_synced;
 use super::window::Window;
 use crate::domain::Sequence;
-
-/// The name of the segment that starts with that sequence.
-pub(super) fn file_name(first: Sequence) -> String {
-    format!("{:020}.log", first.get())
-}
-
-/// The first sequence of the segment of that name; `None` when the name is not
-/// that of a segment.
-pub(super) fn parse_file_name(name: &str) -> Option<Sequence> {
-    let number = name.strip_suffix(".log")?.parse().ok()?;
-    let first = Sequence::new(number);
-    (number >= 1 && file_name(first) == name).then_some(first)
-}
 
 /// What stands at the next place of a segment.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +28,8 @@ pub(super) enum Scan<'a> {
 /// An intact frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
+    /// The first sequence that it stands for; its own, but in a snapshot.
+    pub(super) first: Sequence,
     pub(super) sequence: Sequence,
     /// The last sequence that was synced when this was written.
     pub(super) durable: Sequence,
@@ -55,21 +44,24 @@ pub(super) struct Record<'a> {
 pub(super) struct Scanner {
     window: Window,
     salt: Salt,
+    contents: Contents,
     offset: u64,
     next: Sequence,
 }
 
 impl Scanner {
-    /// Starts at a frame of known place and sequence; looks at the first `end`
-    /// bytes only.
+    /// Starts at a frame of known place, and the sequence that comes next there;
+    /// looks at the first `end` bytes only.
     pub(super) fn new(
         file: Box<dyn DiskFile>,
-        salt: Salt,
+        segment: &SegmentHeader,
         end: u64,
         offset: u64,
         next: Sequence,
     ) -> Self {
-        Self { window: Window::new(file, end), salt, offset: offset.max(HEADER_BYTES), next }
+        let SegmentHeader { salt, contents, .. } = *segment;
+        let (window, offset) = (Window::new(file, end), offset.max(HEADER_BYTES));
+        Self { window, salt, contents, offset, next }
     }
 
     /// What stands at the next place. After anything but a record, the same
@@ -83,19 +75,16 @@ impl Scanner {
             Ok(frame) => frame,
             Err(damage) => return Ok(Scan::Damaged { offset, damage }),
         };
-        if header.sequence != expected {
-            let damage = FrameDamage::Sequence { found: header.sequence };
+        if let Some(damage) = header.misplaced(self.contents, expected) {
             return Ok(Scan::Damaged { offset, damage });
         }
-        if header.durable >= expected {
-            let damage = FrameDamage::Durable { found: header.durable };
-            return Ok(Scan::Damaged { offset, damage });
-        }
+        let FrameHeader { sequence, durable, .. } = header;
         self.offset = offset + header.frame_bytes() as u64;
-        self.next = expected.next();
+        self.next = sequence.next();
         Ok(Scan::Record(Record {
-            sequence: expected,
-            durable: header.durable,
+            first: expected,
+            sequence,
+            durable,
             payload,
             start: offset,
             end: self.offset,
@@ -105,8 +94,32 @@ impl Scanner {
     /// Whether the next place, which is [damaged](Scan::Damaged), and all behind
     /// it is a write that never finished, if nothing follows this segment.
     pub(super) fn is_torn(&mut self, damage: FrameDamage) -> io::Result<bool> {
-        Ok(damage.is_of_bytes()
+        // A snapshot gets its name when all of it was synced.
+        Ok(self.contents == Contents::Commands
+            && damage.is_of_bytes()
             && !is_proven_synced(&mut self.window, self.salt, self.offset, self.next)?)
+    }
+}
+
+impl FrameHeader {
+    /// The first sequence that the frame stands for, in a segment of those
+    /// contents.
+    pub(super) fn first(&self, contents: Contents) -> Sequence {
+        match contents {
+            Contents::Commands => self.sequence,
+            Contents::Snapshot => self.durable.next(),
+        }
+    }
+
+    /// What is wrong with an intact frame where that sequence comes next.
+    fn misplaced(&self, contents: Contents, expected: Sequence) -> Option<FrameDamage> {
+        if self.first(contents) != expected {
+            Some(FrameDamage::Sequence { found: self.sequence })
+        } else if self.durable >= self.sequence {
+            Some(FrameDamage::Durable { found: self.durable })
+        } else {
+            None
+        }
     }
 }
 

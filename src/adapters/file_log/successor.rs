@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::copy::{CopyError, LogCopy};
 use super::disk::Disk;
 use super::failure::{Failure, OpenError};
+use super::name::SegmentName;
 use super::{LOG_FOLDER, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
 
@@ -39,7 +40,7 @@ pub(crate) struct Successor<'a> {
     id: LogId,
     segment_bytes: u64,
     /// Where the last segment starts.
-    segment: Sequence,
+    segment: SegmentName,
     next: Sequence,
 }
 
@@ -66,8 +67,9 @@ impl<'a> Successor<'a> {
         disk.create_dir_all(unfinished).map_err(Failure::of("making the folder", unfinished))?;
         let id = LogId::from_uuid(Uuid::new_v4());
         let mut copy = LogCopy::new(disk, unfinished, format);
-        copy.start(id, Sequence::FIRST)?;
-        let (segment, next) = (Sequence::FIRST, Sequence::FIRST);
+        let next = Sequence::FIRST;
+        let segment = SegmentName::of_commands(next);
+        copy.start(id, segment)?;
         Ok(Self { disk, data_dir, copy, id, segment_bytes, segment, next })
     }
 
@@ -79,9 +81,9 @@ impl<'a> Successor<'a> {
     /// Writes the next command.
     pub(crate) fn push(&mut self, submission: &Submission) -> Result<(), CopyError> {
         if self.copy.segment_bytes() >= self.segment_bytes {
-            self.segment = self.next;
+            self.segment = SegmentName::of_commands(self.next);
         }
-        self.copy.push(self.id, self.segment, self.next, submission)?;
+        self.copy.push(self.id, self.segment, self.next, self.next, submission)?;
         self.next = self.next.next();
         Ok(())
     }

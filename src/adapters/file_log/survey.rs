@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::PayloadFormat;
 use super::disk::{Disk, DiskFile, read_full_at};
 use super::fault::{Damage, Fault, FrameDamage, ReadFault};
-use super::frame::{HEADER_BYTES, HeaderDamage, Salt, SegmentHeader};
-use super::segment::{self, Record, Scan, Scanner};
+use super::frame::{Contents, HEADER_BYTES, HeaderDamage, SegmentHeader};
+use super::name::{Arranged, SegmentName, start_name};
+use super::segment::{Record, Scan, Scanner};
 use crate::domain::{LogId, Sequence, Submission};
 
 /// What a log consists of.
@@ -28,11 +29,8 @@ pub(crate) struct Survey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
     pub(crate) path: PathBuf,
-    pub(crate) log: LogId,
-    pub(crate) format: PayloadFormat,
-    pub(super) salt: Salt,
-    /// Its first sequence.
-    pub(crate) first: Sequence,
+    pub(super) name: SegmentName,
+    pub(super) header: SegmentHeader,
     /// The sequence after its last one.
     pub(crate) next: Sequence,
     /// The size of its header and intact frames.
@@ -41,14 +39,26 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// As its header says, without frames.
-    pub(super) fn new(path: PathBuf, header: &SegmentHeader) -> Self {
-        let SegmentHeader { format, log, first, salt } = *header;
-        Self { path, log, format, salt, first, next: first, bytes: HEADER_BYTES }
+    pub(super) fn new(path: PathBuf, name: SegmentName, header: SegmentHeader) -> Self {
+        Self { path, name, header, next: header.first, bytes: HEADER_BYTES }
     }
 
-    pub(super) fn header(&self) -> SegmentHeader {
-        let Self { format, log, first, salt, .. } = *self;
-        SegmentHeader { format, log, first, salt }
+    pub(crate) fn log(&self) -> LogId {
+        self.header.log
+    }
+
+    pub(crate) fn format(&self) -> PayloadFormat {
+        self.header.format
+    }
+
+    /// Its first sequence.
+    pub(crate) fn first(&self) -> Sequence {
+        self.header.first
+    }
+
+    /// Whether it holds what is left of compacted commands.
+    pub(crate) fn is_snapshot(&self) -> bool {
+        self.header.contents == Contents::Snapshot
     }
 
     /// Its last sequence; the one before its first when it has no frames.
@@ -57,7 +67,7 @@ impl Segment {
     }
 
     pub(crate) fn file_name(&self) -> String {
-        segment::file_name(self.first)
+        self.name.to_string()
     }
 }
 
@@ -85,9 +95,14 @@ impl Visit<'_> {
         self.record.sequence
     }
 
+    /// The first sequence that it stands for.
+    pub(crate) fn first(&self) -> Sequence {
+        self.record.first
+    }
+
     /// The contents, decoded.
     pub(crate) fn submission(&self) -> Result<Submission, Fault> {
-        self.segment.format.decode(self.record.payload).map_err(|error| Fault {
+        self.segment.format().decode(self.record.payload).map_err(|error| Fault {
             file: self.segment.path.clone(),
             offset: self.record.start,
             damage: error.into(),
@@ -104,19 +119,16 @@ pub(crate) fn survey(
     from: Sequence,
     visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
 ) -> Result<Survey, ReadFault> {
-    let mut firsts: Vec<Sequence> = disk
-        .list(dir)
-        .map_err(ReadFault::io(dir))?
-        .iter()
-        .filter_map(|name| segment::parse_file_name(name))
-        .collect();
-    firsts.sort_unstable();
+    let found = Arranged::of(&disk.list(dir).map_err(ReadFault::io(dir))?);
     let mut survey =
         Survey { segments: Vec::new(), tail: Tail::Clean, frames: 0, proven: Sequence::ZERO };
-    for (number, first) in firsts.iter().enumerate() {
-        let successor = firsts.get(number + 1).copied();
-        let path = dir.join(segment::file_name(*first));
-        let flow = survey.read_segment(disk, path, *first, successor, from, visit)?;
+    if let Some(missing) = missing_beginning(dir, &found) {
+        return Err(missing.into());
+    }
+    for (number, name) in found.segments.iter().enumerate() {
+        let successor = found.segments.get(number + 1).map(|name| name.first);
+        let path = dir.join(name.to_string());
+        let flow = survey.read_segment(disk, path, *name, successor, from, visit)?;
         if flow.is_break() {
             break;
         }
@@ -124,17 +136,32 @@ pub(crate) fn survey(
     Ok(survey)
 }
 
+/// What is wrong where the first segments are not there and were not given up.
+fn missing_beginning(dir: &Path, found: &Arranged) -> Option<Fault> {
+    let expected = found.start;
+    match found.segments.first() {
+        Some(name) if name.first > expected => {
+            let damage = Damage::Gap { expected, found: name.first };
+            Some(at(dir.join(name.to_string()), 0, damage))
+        }
+        None if expected > Sequence::FIRST => {
+            Some(at(dir.join(start_name(expected)), 0, Damage::NoSegment { expected }))
+        }
+        _ => None,
+    }
+}
+
 impl Survey {
     /// The identity of the log, once it has a segment.
     pub(crate) fn log(&self) -> Option<LogId> {
-        self.segments.first().map(|segment| segment.log)
+        self.segments.first().map(Segment::log)
     }
 
     fn read_segment(
         &mut self,
         disk: &dyn Disk,
         path: PathBuf,
-        first: Sequence,
+        name: SegmentName,
         successor: Option<Sequence>,
         from: Sequence,
         visit: &mut dyn FnMut(Visit<'_>) -> ControlFlow<()>,
@@ -143,25 +170,25 @@ impl Survey {
         let bytes = file.size().map_err(ReadFault::io(&path))?;
         let header = match read_header(&*file).map_err(ReadFault::io(&path))? {
             Ok(header) => header,
-            Err(damage) if self.is_torn_creation(first, successor, bytes, damage) => {
+            Err(damage) if self.is_torn_creation(name, successor, bytes, damage) => {
                 self.tail = Tail::TornCreation { path, bytes };
                 return Ok(ControlFlow::Break(()));
             }
             Err(damage) => return Err(at(path, 0, damage.into()).into()),
         };
-        if let Some(damage) = self.misplaced(&header, first) {
+        if let Some(damage) = self.misplaced(&header, name) {
             return Err(at(path, 0, damage).into());
         }
         // The segment before was synced to its end before this one was made.
-        self.proven = self.proven.max(first.previous());
-        let mut segment = Segment::new(path, &header);
+        self.proven = self.proven.max(name.first.previous());
+        let mut segment = Segment::new(path, name, header);
         if let Some(successor) = successor.filter(|successor| *successor <= from) {
-            segment.next = successor;
+            segment.next = name.through.map_or(successor, Sequence::next);
             segment.bytes = bytes;
             self.segments.push(segment);
             return Ok(ControlFlow::Continue(()));
         }
-        let mut scanner = Scanner::new(file, header.salt, bytes, HEADER_BYTES, first);
+        let mut scanner = Scanner::new(file, &header, bytes, HEADER_BYTES, name.first);
         let flow = loop {
             match scanner.step().map_err(ReadFault::io(&segment.path))? {
                 Scan::Record(record) => {
@@ -173,6 +200,10 @@ impl Survey {
                         self.tail = Tail::Unread;
                         break ControlFlow::Break(());
                     }
+                }
+                Scan::End if name.through.is_some_and(|through| segment.last() != through) => {
+                    let damage = FrameDamage::CutShort;
+                    return Err(corrupt(segment.path, segment.bytes, segment.next, damage).into());
                 }
                 Scan::End => break ControlFlow::Continue(()),
                 Scan::Damaged { offset, damage } => {
@@ -196,28 +227,32 @@ impl Survey {
     /// the first of the log stands for commands that were there.
     fn is_torn_creation(
         &self,
-        first: Sequence,
+        name: SegmentName,
         successor: Option<Sequence>,
         bytes: u64,
         damage: HeaderDamage,
     ) -> bool {
         let follows = match self.segments.last() {
-            None => first == Sequence::FIRST,
-            Some(before) => before.next == first,
-        };
+            None => name.first == Sequence::FIRST,
+            Some(before) => before.next == name.first,
+        } && name.contents() == Contents::Commands;
         !damage.is_newer() && successor.is_none() && bytes <= HEADER_BYTES && follows
     }
 
     /// What is wrong with an intact header at this place.
-    fn misplaced(&self, header: &SegmentHeader, first: Sequence) -> Option<Damage> {
-        if header.first != first {
+    fn misplaced(&self, header: &SegmentHeader, name: SegmentName) -> Option<Damage> {
+        if header.first != name.first {
             return Some(Damage::OtherName { found: header.first });
         }
-        let before = self.segments.last()?;
-        if header.log != before.log {
-            return Some(Damage::OtherLog { expected: before.log, found: header.log });
+        if header.contents != name.contents() {
+            return Some(Damage::OtherContents);
         }
-        (before.next != first).then_some(Damage::Gap { expected: before.next, found: first })
+        let before = self.segments.last()?;
+        if header.log != before.log() {
+            return Some(Damage::OtherLog { expected: before.log(), found: header.log });
+        }
+        let (expected, found) = (before.next, name.first);
+        (expected != found).then_some(Damage::Gap { expected, found })
     }
 }
 

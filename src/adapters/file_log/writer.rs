@@ -101,9 +101,8 @@ impl Writer {
         } else {
             (self.active.base, replace_empty_segment(&*self.disk, &self.dir, &header)?)
         };
-        let entry =
-            SegmentEntry { path: path.clone(), format: header.format, salt: header.salt, base };
-        self.shared.change_index(|index| index.push_segment(entry, first));
+        let entry = SegmentEntry { path: path.clone(), header, base };
+        self.shared.change_index(|index| index.push_segment(entry));
         self.active = Active { path, file, header, base };
         self.written.offset = HEADER_BYTES;
         self.synced = self.written;

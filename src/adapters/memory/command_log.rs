@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use crate::domain::{Entry, LogId, Position, Sequence, Submission};
@@ -24,7 +25,11 @@ struct State {
     entries: Vec<Entry>,
     /// How many commands from the start are no longer retained.
     dropped: u64,
+    /// The last command that was compacted.
+    compacted: Sequence,
     closed: bool,
+    /// Whether commands that nobody needs are given up.
+    forgets: bool,
     outage: Option<String>,
 }
 
@@ -40,6 +45,11 @@ impl MemoryLog {
         self.lock().outage = outage.map(str::to_owned);
     }
 
+    /// Gives up commands that nobody needs from now on, as soon as that is known.
+    pub fn forget_released(&self) {
+        self.lock().forgets = true;
+    }
+
     /// Gives up every command before `first`, as retention does.
     pub fn retain_from(&self, first: Sequence) {
         let mut state = self.lock();
@@ -49,13 +59,29 @@ impl MemoryLog {
         state.dropped = state.dropped.max(dropped);
     }
 
+    /// Puts what the first commands amounted to in their place, as compaction does:
+    /// the last of `kept` is the last command that was compacted.
+    pub fn compact(&self, kept: impl IntoIterator<Item = (Sequence, Submission)>) {
+        let mut state = self.lock();
+        let mut entries: Vec<Entry> = Vec::new();
+        for (seq, submission) in kept {
+            let first = entries.last().map_or(Sequence::FIRST, |before| before.seq().next());
+            let position = Position { seq, end: seq.get() * BYTES_PER_COMMAND };
+            entries.push(Entry { position, first, submission });
+        }
+        state.compacted = entries.last().map_or(Sequence::ZERO, Entry::seq);
+        let count = state.index_of(state.compacted.next());
+        state.entries.splice(..count, entries);
+    }
+
     /// A log with the same id that ends after `upto`: an older copy of this one.
     #[must_use]
     pub fn copy_upto(&self, upto: Sequence) -> Self {
         let state = self.lock();
         let entries: Vec<Entry> =
             state.entries.iter().filter(|entry| entry.seq() <= upto).cloned().collect();
-        let copy = State { entries, dropped: state.dropped, ..State::default() };
+        let State { dropped, compacted, .. } = *state;
+        let copy = State { entries, dropped, compacted, ..State::default() };
         let last = watch::Sender::new(copy.end());
         Self { id: self.id, state: Mutex::new(copy), last }
     }
@@ -67,11 +93,11 @@ impl MemoryLog {
 
 impl State {
     fn end(&self) -> Sequence {
-        Sequence::new(self.dropped + self.entries.len() as u64)
+        self.entries.last().map_or(Sequence::new(self.dropped), Entry::seq)
     }
 
     fn index_of(&self, seq: Sequence) -> usize {
-        usize::try_from(seq.since(Sequence::new(self.dropped).next())).unwrap_or(usize::MAX)
+        self.entries.partition_point(|entry| entry.seq() < seq)
     }
 
     fn position(&self, seq: Sequence) -> Result<Position, LogError> {
@@ -81,6 +107,10 @@ impl State {
         }
         if seq > last {
             return Err(LogError::PastEnd { asked: seq, last });
+        }
+        let entry = self.entries.get(self.index_of(seq));
+        if entry.is_some_and(|entry| entry.seq() != seq && entry.first <= seq) {
+            return Err(LogError::Compacted { asked: seq, through: self.compacted });
         }
         Ok(Position { seq, end: seq.get() * BYTES_PER_COMMAND })
     }
@@ -97,6 +127,7 @@ impl CommandLog for MemoryLog {
         let last = state.end();
         Positions {
             first: Sequence::new(state.dropped).next(),
+            compacted: state.compacted,
             last: Position { seq: last, end: last.get() * BYTES_PER_COMMAND },
         }
     }
@@ -111,7 +142,7 @@ impl CommandLog for MemoryLog {
         }
         let seq = state.end().next();
         let position = Position { seq, end: seq.get() * BYTES_PER_COMMAND };
-        state.entries.push(Entry { position, submission });
+        state.entries.push(Entry { position, first: seq, submission });
         self.last.send_replace(seq);
         Ok(position)
     }
@@ -150,6 +181,14 @@ impl CommandLog for MemoryLog {
         let commands = bytes.div_ceil(BYTES_PER_COMMAND);
         let floor = Sequence::new(upto.get().saturating_sub(commands)).next();
         Ok(floor.max(Sequence::new(state.dropped).next()))
+    }
+
+    /// All of it may go, where that was asked for.
+    async fn release(&self, upto: Sequence, _now: DateTime<Utc>) -> Result<Sequence, LogError> {
+        if self.lock().forgets {
+            self.retain_from(upto.next());
+        }
+        Ok(self.positions().first)
     }
 
     async fn close(&self) -> Result<(), LogError> {

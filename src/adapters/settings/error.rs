@@ -24,17 +24,6 @@ pub enum Problem {
         /// What would be right.
         accepts: &'static str,
     },
-    /// A setting of a later version. To accept and ignore it would promise
-    /// something that is not done.
-    #[error("{setting} ({origin}) has no effect in this version: {reason}; remove it")]
-    Withheld {
-        /// The setting, as the environment spells it.
-        setting: &'static str,
-        /// Where it was set.
-        origin: String,
-        /// What it belongs to.
-        reason: &'static str,
-    },
     /// A key in the file that no setting has.
     #[error("{key:?} ({origin}) is not a setting{hint}")]
     Unknown {

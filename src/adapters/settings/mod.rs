@@ -11,6 +11,7 @@
 
 mod error;
 mod remote;
+mod retention;
 mod sources;
 mod table;
 mod values;
@@ -18,6 +19,7 @@ mod versions;
 
 pub use error::{Problem, SettingsError};
 pub use remote::{AuthLevel, Optional, Secret};
+pub use retention::LogRetention;
 pub use sources::Sources;
 pub use table::{SETTINGS, Setting, Settings};
 pub use values::{

@@ -14,10 +14,6 @@ use super::{Problem, SettingsError};
 /// Names the file of settings, as the flag `--config` does.
 const CONFIG: &str = "DAYBOOK_CONFIG";
 
-/// Settings of later versions, and what they belong to.
-const WITHHELD: &[(&str, &str)] =
-    &[("COMMAND_LOG_RETENTION", "the whole log is kept, retention comes with a later one")];
-
 /// Defaults, file, environment and flags, stacked.
 #[derive(Clone, Debug)]
 pub struct Sources {
@@ -30,8 +26,8 @@ impl Sources {
     /// setting's name and its value.
     ///
     /// # Errors
-    /// When the file is missing or unreadable, when it has a key that is no
-    /// setting, and when a setting of a later version is set.
+    /// When the file is missing or unreadable, and when it has a key that is no
+    /// setting.
     pub fn gather(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -166,10 +162,6 @@ fn file_layer(path: &Path, problems: &mut Vec<Problem>) -> Result<Layer, Problem
         if SETTINGS.iter().any(|setting| is_key(setting.name)) {
             continue;
         }
-        if let Some((setting, reason)) = WITHHELD.iter().find(|(name, _)| is_key(name)) {
-            problems.push(Problem::Withheld { setting, origin: origin.clone(), reason });
-            continue;
-        }
         let meant = SETTINGS.iter().map(|setting| key(setting.name));
         let meant = meant.into_iter().find(|name| *name == found.to_lowercase().replace('-', "_"));
         let hint = meant.map_or_else(String::new, |name| format!("; did you mean {name:?}?"));
@@ -182,9 +174,6 @@ fn environment_layer(environment: Vec<(OsString, OsString)>, problems: &mut Vec<
     let origin = "environment".to_owned();
     let mut values = Dict::new();
     for (name, value) in environment {
-        if let Some((setting, reason)) = WITHHELD.iter().find(|(known, _)| name == *known) {
-            problems.push(Problem::Withheld { setting, origin: origin.clone(), reason });
-        }
         let Some(setting) = SETTINGS.iter().find(|setting| name == setting.name) else { continue };
         match value.into_string() {
             Ok(text) => {

@@ -90,7 +90,6 @@ fn a_file_that_is_not_toml_is_told_with_its_place() {
 #[case("bind_adress = 1", "\"bind_adress\"", "is not a setting")]
 #[case("DATA_DIR = \"x\"", "\"DATA_DIR\"", "did you mean \"data_dir\"?")]
 #[case("data-dir = \"x\"", "\"data-dir\"", "did you mean \"data_dir\"?")]
-#[case("command_log_retention = 3", "COMMAND_LOG_RETENTION", "no effect in this version")]
 fn unknown_keys_of_the_file_are_named(
     #[case] text: &str,
     #[case] name: &str,
@@ -103,20 +102,16 @@ fn unknown_keys_of_the_file_are_named(
 }
 
 #[test]
-fn settings_of_later_versions_are_refused_without_their_value() {
-    let name = "COMMAND_LOG_RETENTION";
-    let told = message(read(None, &[(name, "s3cret")], &[]));
-    assert!(told.contains(name) && told.contains("no effect in this version"), "{told}");
-    assert!(!told.contains("s3cret"), "{told}");
-}
-
-#[test]
 fn other_variables_of_the_environment_are_ignored() {
     read(None, &[("PATH", "/bin"), ("data_dir", ""), ("DB_PORT", "1")], &[]).unwrap();
 }
 
 #[rstest]
 #[case("BIND_ADDRESS", "8080")]
+#[case("COMMAND_LOG_RETENTION", "10")]
+#[case("COMMAND_LOG_RETENTION", "0d")]
+#[case("COMMAND_LOG_RETENTION", "5m")]
+#[case("COMMAND_LOG_RETENTION", "some")]
 #[case("BIND_ADDRESS", "localhost:http")]
 #[case("DATA_DIR", "")]
 #[case("DB_ENDPOINT", "ws://user:pass@localhost:8000")]

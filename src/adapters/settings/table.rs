@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::remote::{AuthLevel, Optional, Secret};
+use super::retention::LogRetention;
 use super::sources::Reader;
 use super::values::{
     BindAddress, ByteSize, Count, DatabaseName, Endpoint, LogFormat, LogSync, TimeSpan,
@@ -198,6 +199,16 @@ settings! {
     /// The size at which a new segment of the log is started.
     "COMMAND_LOG_SEGMENT_BYTES" => command_log_segment_bytes: ByteSize = "64 MiB",
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "64 KiB";
+
+    /// How much is kept of the beginning of the log. `all`: everything, so that the
+    /// log stays a backup from which any database can be made anew. A time: what was
+    /// accepted within it. A size: so many bytes of log. Older segments are then
+    /// removed, whole ones, by the running service: never one that is not applied, that
+    /// holds a parked command or that `HEAL_WINDOW` covers. What was removed is gone:
+    /// a database that is lost cannot be made anew from such a log, nor compared with
+    /// it. To keep the log small and whole there is `daybook log compact`.
+    "COMMAND_LOG_RETENTION" => command_log_retention: LogRetention = "all",
+    accepts "all, a time with h or d, such as 72h or 30d, or a size with KiB, MiB or GiB, such as 10 GiB";
 
     /// How much log before the checkpoint is compared with the database after a
     /// crash. It must cover what the database keeps in memory; batches that it

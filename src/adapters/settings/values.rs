@@ -322,7 +322,7 @@ impl fmt::Display for LogSync {
 }
 
 /// `64 MiB` as 64 and `MiB`; white space between the two is allowed.
-fn number_and_unit(text: &str) -> Result<(u64, &str), String> {
+pub(super) fn number_and_unit(text: &str) -> Result<(u64, &str), String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number =

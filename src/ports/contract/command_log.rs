@@ -160,7 +160,7 @@ pub(crate) async fn concurrent_appenders_leave_no_holes(subject: Subject) {
     assert_eq!(entries.len(), 100);
     for (place, ((number, position), entry)) in (1..).zip(acknowledged.into_iter().zip(entries)) {
         assert_eq!(position.seq, seq(place));
-        assert_eq!(entry, Entry { position, submission: submission(number) });
+        assert_eq!(entry, Entry { position, first: position.seq, submission: submission(number) });
     }
 }
 
