@@ -15,6 +15,7 @@ use tokio::runtime::Builder;
 use super::disk::OsDisk;
 use super::failure::OpenError;
 use super::frame::{Contents, HEADER_BYTES, Salt, SegmentHeader, push_frame};
+use super::name::SegmentName;
 use super::{FileLog, FileLogOptions, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
 use crate::ports::contract::command_log::submission;
@@ -32,6 +33,10 @@ enum State {
     /// A bit of the second payload is another, and frames follow.
     Flipped,
 }
+
+/// A snapshot of the first three commands, of which the second left nothing, and a
+/// segment with the fourth.
+const COMPACTED: [(u64, Option<u64>, &[u64]); 2] = [(1, Some(3), &[1, 3]), (4, None, &[4])];
 
 /// The bytes of a log, and where its second and its last frame start.
 fn bytes(format: PayloadFormat, state: State) -> (Vec<u8>, usize, usize) {
@@ -114,5 +119,52 @@ fn every_log_is_read_for_ever(
             }
             assert_eq!(fs::read(copy.path().join(FILE)).unwrap(), bytes, "nothing was touched");
         }
+    }
+}
+
+#[rstest]
+fn every_compacted_log_is_read_for_ever(
+    #[values(
+        PayloadFormat::Json,
+        PayloadFormat::Cbor,
+        PayloadFormat::Bincode,
+        PayloadFormat::MessagePack
+    )]
+    format: PayloadFormat,
+    #[values("compacted", "compacted-flipped")] state: &str,
+) {
+    let folder = format!("tests/fixtures/log/v1/{format}-{state}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let (log, salt) = (LogId::from_uuid(uuid::Uuid::from_u128(7)), Salt([1, 2, 3, 4]));
+    let copy = TempDir::new().unwrap();
+    for (first, through, kept) in COMPACTED {
+        let (first, through) = (Sequence::new(first), through.map(Sequence::new));
+        let name = SegmentName { first, through };
+        let header = SegmentHeader { format, contents: name.contents(), log, first, salt };
+        let mut bytes = header.encode();
+        let mut before = first.previous();
+        for number in kept {
+            let payload = format.encode(&submission(*number)).unwrap();
+            push_frame(&mut bytes, salt, Sequence::new(*number), before, &payload);
+            before = Sequence::new(*number);
+        }
+        if state == "compacted-flipped" && through.is_some() {
+            bytes[HEADER_BYTES as usize + 30] ^= 0x10;
+        }
+        let file = folder.join(name.to_string());
+        if std::env::var_os("DAYBOOK_WRITE_GOLDEN").is_some() {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(&file, &bytes).unwrap();
+        }
+        assert_eq!(fs::read(&file).unwrap(), bytes, "{}", file.display());
+        fs::copy(&file, copy.path().join(name.to_string())).unwrap();
+    }
+    let log = FileLog::open(Arc::new(OsDisk), copy.path(), FileLogOptions::default());
+    if state == "compacted" {
+        let expected = [1, 3, 4].map(submission);
+        assert_eq!(commands(&log.unwrap()).unwrap(), expected);
+    } else {
+        let refused = log.unwrap_err().to_string();
+        assert!(refused.contains("-00000000000000000003.log at byte 44"), "{refused}");
     }
 }

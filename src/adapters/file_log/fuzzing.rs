@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::disk::{Disk, SimDisk};
-use super::frame::{Contents, Salt, SegmentHeader, push_frame};
+use super::frame::{Salt, SegmentHeader, push_frame};
 use super::name::SegmentName;
 use super::recovery::recover;
 use super::survey::{Tail, survey};
@@ -46,8 +46,8 @@ pub fn open(data: &[u8]) {
     }
     let disk = SimDisk::new(1);
     disk.create_dir_all(Path::new(DIR)).expect("a folder");
-    for (first, bytes) in &segments {
-        disk.put(&path(*first), bytes);
+    for (name, bytes) in &segments {
+        disk.put(&path(*name), bytes);
     }
     let before = contents(&disk);
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
@@ -91,21 +91,26 @@ fn commands(disk: &SimDisk) -> u64 {
     count
 }
 
-/// Segments of some commands, the number choosing how many.
-fn sound(number: u8) -> Vec<(u64, Vec<u8>)> {
+/// Segments of some commands, the number choosing how many, and whether the first of
+/// them is a snapshot.
+fn sound(number: u8) -> Vec<(SegmentName, Vec<u8>)> {
     let (segments, each) = (u64::from(number % 3) + 1, u64::from(number / 3 % 4));
+    let (format, log) = (PayloadFormat::Cbor, LogId::from_uuid(uuid::Uuid::from_u128(7)));
     let mut made = Vec::new();
     let mut next = 1;
-    for _ in 0..segments {
-        let (first, log) = (Sequence::new(next), LogId::from_uuid(uuid::Uuid::from_u128(7)));
-        let format = PayloadFormat::Cbor;
-        let mut bytes =
-            SegmentHeader { format, contents: Contents::Commands, log, first, salt: SALT }.encode();
+    for segment in 0..segments {
+        let first = Sequence::new(next);
+        let is_snapshot = number / 12 % 2 == 1 && segment == 0 && each > 0;
+        let stands_for = if is_snapshot { 3 } else { 1 };
+        let through = is_snapshot.then(|| Sequence::new(next + stands_for * each - 1));
+        let name = SegmentName { first, through };
+        let contents = name.contents();
+        let mut bytes = SegmentHeader { format, contents, log, first, salt: SALT }.encode();
         for _ in 0..each {
-            push(&mut bytes, next, next - 1);
-            next += 1;
+            push(&mut bytes, next + stands_for - 1, next - 1);
+            next += stands_for;
         }
-        made.push((first.get(), bytes));
+        made.push((name, bytes));
         if each == 0 {
             break;
         }
@@ -126,7 +131,7 @@ fn push(bytes: &mut Vec<u8>, seq: u64, durable: u64) {
     push_frame(bytes, SALT, Sequence::new(seq), Sequence::new(durable), &payload);
 }
 
-fn apply(segments: &mut Vec<(u64, Vec<u8>)>, edit: &[u8]) {
+fn apply(segments: &mut Vec<(SegmentName, Vec<u8>)>, edit: &[u8]) {
     let &[kind, which, at_low, at_high, a, b, c, d] = edit else { return };
     if segments.is_empty() {
         return;
@@ -145,8 +150,8 @@ fn apply(segments: &mut Vec<(u64, Vec<u8>)>, edit: &[u8]) {
     }
 }
 
-fn path(first: u64) -> PathBuf {
-    Path::new(DIR).join(SegmentName::of_commands(Sequence::new(first)).to_string())
+fn path(name: SegmentName) -> PathBuf {
+    Path::new(DIR).join(name.to_string())
 }
 
 /// Every file but those that hold nothing of the log.
@@ -207,10 +212,10 @@ mod tests {
 
     #[test]
     fn sound_logs_are_opened() {
-        for (number, expected) in [(0, 0), (1, 0), (3, 1), (8, 6), (11, 9)] {
+        for (number, expected) in [(0, 0), (1, 0), (3, 1), (8, 6), (11, 9), (15, 1), (23, 9)] {
             let disk = SimDisk::new(1);
             disk.create_dir_all(Path::new(DIR)).unwrap();
-            sound(number).iter().for_each(|(first, bytes)| disk.put(&path(*first), bytes));
+            sound(number).iter().for_each(|(name, bytes)| disk.put(&path(*name), bytes));
             assert_eq!(commands(&disk), expected, "{number}");
             open(&[number]);
         }
