@@ -9,6 +9,9 @@ mod os;
 mod sim;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
+mod sim_file;
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]
 mod sim_inode;
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "it is for tests")]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::super::disk::{Disk, DiskFile, FolderLock, LockError};
+use super::sim_file::SimFile;
 use super::sim_inode::Inode;
 use super::sim_names::{NameChange, Names};
 
@@ -36,22 +37,22 @@ pub(crate) enum SimOp {
 }
 
 #[derive(Debug)]
-struct State {
-    rng: fastrand::Rng,
-    inodes: BTreeMap<u64, Inode>,
+pub(super) struct State {
+    pub(super) rng: fastrand::Rng,
+    pub(super) inodes: BTreeMap<u64, Inode>,
     next_inode: u64,
     names: Names,
     locked: BTreeSet<PathBuf>,
     /// Handles and locks of earlier generations belong to dead processes.
-    generation: u64,
+    pub(super) generation: u64,
     /// After so many operations the process dies.
     operations_left: Option<u64>,
-    is_dead: bool,
+    pub(super) is_dead: bool,
     faults: Vec<(SimOp, u32)>,
     capacity: Option<usize>,
-    syncs: watch::Sender<u64>,
-    bytes_read: usize,
-    has_defect: bool,
+    pub(super) syncs: watch::Sender<u64>,
+    pub(super) bytes_read: usize,
+    pub(super) has_defect: bool,
 }
 
 impl SimDisk {
@@ -155,7 +156,7 @@ impl SimDisk {
         state.names.put(path, inode);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
@@ -182,7 +183,12 @@ impl State {
         self.names.seen.values().map(|inode| self.inodes[inode].seen.len()).sum()
     }
 
-    fn is_due(&mut self, op: SimOp) -> bool {
+    /// How many bytes the files may have more, together.
+    pub(super) fn room(&self) -> usize {
+        self.capacity.map_or(usize::MAX, |limit| limit.saturating_sub(self.used()))
+    }
+
+    pub(super) fn is_due(&mut self, op: SimOp) -> bool {
         let Some(place) = self.faults.iter().position(|(fault, _)| *fault == op) else {
             return false;
         };
@@ -194,7 +200,7 @@ impl State {
     }
 
     /// Counts an operation of the process, which may be its last.
-    fn live(&mut self) -> io::Result<()> {
+    pub(super) fn live(&mut self) -> io::Result<()> {
         match &mut self.operations_left {
             Some(0) => self.is_dead = true,
             Some(left) => *left -= 1,
@@ -203,13 +209,13 @@ impl State {
         if self.is_dead { Err(dead()) } else { Ok(()) }
     }
 
-    fn meet(&mut self, op: SimOp) -> io::Result<()> {
+    pub(super) fn meet(&mut self, op: SimOp) -> io::Result<()> {
         self.live()?;
         if self.is_due(op) { Err(io::Error::other("simulated fault")) } else { Ok(()) }
     }
 }
 
-fn dead() -> io::Error {
+pub(super) fn dead() -> io::Error {
     io::Error::other("the process is dead")
 }
 
@@ -303,95 +309,5 @@ impl Drop for SimLock {
         if state.generation == self.generation {
             state.locked.remove(&self.path);
         }
-    }
-}
-
-struct SimFile {
-    disk: SimDisk,
-    generation: u64,
-    inode: u64,
-    writable: bool,
-}
-
-impl SimFile {
-    /// Runs an operation unless the process that opened this file is dead.
-    fn with<T>(&self, run: impl FnOnce(&mut State, u64) -> io::Result<T>) -> io::Result<T> {
-        let mut state = self.disk.lock();
-        if state.generation != self.generation || state.is_dead {
-            return Err(dead());
-        }
-        run(&mut state, self.inode)
-    }
-}
-
-impl DiskFile for SimFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.with(|state, inode| {
-            state.meet(SimOp::Read)?;
-            let rest = state.inodes[&inode].seen.get(offset as usize..).unwrap_or_default();
-            let read = rest.len().min(buffer.len());
-            buffer[..read].copy_from_slice(&rest[..read]);
-            state.bytes_read += read;
-            Ok(read)
-        })
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
-        if !self.writable {
-            return Err(ErrorKind::PermissionDenied.into());
-        }
-        self.with(|state, inode| {
-            let fails = state.live().is_err() || state.is_due(SimOp::Write);
-            let is_short = state.is_due(SimOp::ShortWrite);
-            let mut taken = bytes.len();
-            if fails || is_short {
-                taken = state.rng.usize(usize::from(!fails)..=bytes.len());
-            }
-            let room = state.capacity.map_or(usize::MAX, |limit| limit - state.used().min(limit));
-            let file = state.inodes.get_mut(&inode).unwrap();
-            let old_bytes = file.seen.len().saturating_sub(offset as usize);
-            taken = taken.min(old_bytes.saturating_add(room));
-            file.write(offset as usize, &bytes[..taken]);
-            if fails {
-                return Err(io::Error::other("simulated fault"));
-            }
-            if taken == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(taken) }
-        })
-    }
-
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.with(|state, inode| {
-            state.meet(SimOp::SetLen)?;
-            state.inodes.get_mut(&inode).unwrap().set_len(bytes as usize);
-            Ok(())
-        })
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.with(|state, inode| {
-            state.live()?;
-            Ok(state.inodes[&inode].seen.len() as u64)
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let has_defect = std::mem::take(&mut self.disk.lock().has_defect);
-        assert!(!has_defect, "simulated defect");
-        self.with(|state, inode| {
-            state.live()?;
-            let fails = state.is_due(SimOp::Sync);
-            let file = state.inodes.get_mut(&inode).unwrap();
-            if fails {
-                file.fail_to_sync(&mut state.rng);
-                return Err(io::Error::other("simulated fault"));
-            }
-            file.sync();
-            state.syncs.send_modify(|syncs| *syncs += 1);
-            Ok(())
-        })
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
     }
 }
