@@ -50,6 +50,8 @@ pub(super) struct State {
     pub(super) is_dead: bool,
     faults: Vec<(SimOp, u32)>,
     capacity: Option<usize>,
+    /// The room that a cut or a sync needs.
+    copied: usize,
     pub(super) syncs: watch::Sender<u64>,
     pub(super) bytes_read: usize,
     pub(super) has_defect: bool,
@@ -68,6 +70,7 @@ impl SimDisk {
             is_dead: false,
             faults: Vec::new(),
             capacity: None,
+            copied: 0,
             syncs: watch::Sender::new(0),
             bytes_read: 0,
             has_defect: false,
@@ -91,6 +94,17 @@ impl SimDisk {
     pub(crate) fn fill_up(&self, bytes_left: usize) {
         let mut state = self.lock();
         state.capacity = Some(state.used() + bytes_left);
+    }
+
+    /// From now on a cut or a sync fails where there is no room for so many bytes,
+    /// as on file systems that write a change beside what it replaces.
+    pub(crate) fn copy_on_write(&self, bytes: usize) {
+        self.lock().copied = bytes;
+    }
+
+    /// Whether any operation can still be made to fail by [`fail`](Self::fail).
+    pub(crate) fn is_faultless(&self) -> bool {
+        self.lock().faults.is_empty()
     }
 
     /// Lets the process die in its operation after the next so many: every
@@ -186,6 +200,10 @@ impl State {
     /// How many bytes the files may have more, together.
     pub(super) fn room(&self) -> usize {
         self.capacity.map_or(usize::MAX, |limit| limit.saturating_sub(self.used()))
+    }
+
+    pub(super) fn copy_change(&self) -> io::Result<()> {
+        if self.room() < self.copied { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     pub(super) fn is_due(&mut self, op: SimOp) -> bool {

@@ -62,6 +62,7 @@ impl DiskFile for SimFile {
     fn set_len(&self, bytes: u64) -> io::Result<()> {
         self.with(|state, inode| {
             state.meet(SimOp::SetLen)?;
+            state.copy_change()?;
             state.inodes.get_mut(&inode).unwrap().set_len(bytes as usize);
             Ok(())
         })
@@ -79,11 +80,12 @@ impl DiskFile for SimFile {
         assert!(!has_defect, "simulated defect");
         self.with(|state, inode| {
             state.live()?;
+            let copied = state.copy_change();
             let fails = state.is_due(SimOp::Sync);
             let file = state.inodes.get_mut(&inode).unwrap();
-            if fails {
+            if fails || copied.is_err() {
                 file.fail_to_sync(&mut state.rng);
-                return Err(io::Error::other("simulated fault"));
+                return copied.and(Err(io::Error::other("simulated fault")));
             }
             file.sync();
             state.syncs.send_modify(|syncs| *syncs += 1);

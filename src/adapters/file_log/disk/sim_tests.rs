@@ -141,3 +141,19 @@ fn a_full_disk_takes_what_fits() {
     disk.heal();
     assert_eq!(file.write_at(b"de", 3).unwrap(), 2);
 }
+
+#[test]
+fn a_full_disk_that_copies_on_write_cuts_and_syncs_nothing() {
+    let disk = SimDisk::new(0);
+    let file = disk.create(Path::new(FILE)).unwrap();
+    file.write_at(b"abc", 0).unwrap();
+    disk.copy_on_write(10);
+    disk.fill_up(9);
+    for full in [file.set_len(1), file.sync_data(), file.sync_all()] {
+        assert_eq!(full.unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    }
+    assert_eq!(disk.contents(Path::new(FILE)).len(), 3);
+    disk.fill_up(10);
+    file.set_len(1).unwrap();
+    file.sync_all().unwrap();
+}
