@@ -41,13 +41,15 @@ enum Before {
     Nothing,
     /// The two commands are in a segment that another one follows.
     Sealed,
+    /// It has no reserve.
+    NoReserve,
     /// Half a frame is behind the two commands.
     Torn,
     /// A bit of the first is another.
     Damaged,
 }
 
-const OPERATIONS: [Operation; 7] = [
+const OPERATIONS: [Operation; 8] = [
     Operation { title: "Append a command", before: Before::Nothing, appends: true, run: append },
     Operation {
         title: "Append a command that needs a new segment",
@@ -58,6 +60,12 @@ const OPERATIONS: [Operation; 7] = [
     Operation {
         title: "Start after a crash that left half a frame",
         before: Before::Torn,
+        appends: false,
+        run: start,
+    },
+    Operation {
+        title: "Start without a reserve",
+        before: Before::NoReserve,
         appends: false,
         run: start,
     },
@@ -83,7 +91,7 @@ const OPERATIONS: [Operation; 7] = [
 ];
 
 fn options(segment_bytes: u64) -> FileLogOptions {
-    FileLogOptions { segment_bytes, ..FileLogOptions::default() }
+    FileLogOptions { segment_bytes, reserve_bytes: 64, ..FileLogOptions::default() }
 }
 
 fn payload(number: u64) -> Vec<u8> {
@@ -106,7 +114,8 @@ fn append_after_roll(disk: Arc<dyn Disk>) -> bool {
 }
 
 fn start(disk: Arc<dyn Disk>) -> bool {
-    let _ = recover(disk, Path::new(DIR), options(1 << 20));
+    let opened = recover(disk, Path::new(DIR), options(1 << 20));
+    drop(opened.map(|mut writer| writer.reserve.make()));
     false
 }
 
@@ -167,11 +176,14 @@ fn disk(seed: u64, before: Before) -> SimDisk {
     if before == Before::Sealed {
         writer.roll().unwrap();
     }
+    if before != Before::NoReserve {
+        writer.reserve.make().unwrap();
+    }
     drop(writer);
     let segment = Path::new(DIR).join("00000000000000000001.log");
     let mut bytes = disk.contents(&segment);
     match before {
-        Before::Nothing | Before::Sealed => {}
+        Before::Nothing | Before::NoReserve | Before::Sealed => {}
         Before::Torn => bytes.extend([7; 9]),
         Before::Damaged => bytes[HEADER_BYTES as usize + 30] ^= 1,
     }

@@ -60,10 +60,7 @@ impl NotLogged {
     /// Nothing was written, since an earlier failure is not mended.
     pub(super) fn poisoned(earlier: &str, mending: &MendError) -> Self {
         let detail = format!("{earlier}; mending that failed: {mending}");
-        match mending {
-            MendError::Failed(failure) if failure.is_full() => Self::Full(detail),
-            _ => Self::Refused(detail),
-        }
+        if mending.is_full() { Self::Full(detail) } else { Self::Refused(detail) }
     }
 }
 
@@ -86,6 +83,12 @@ pub(super) enum MendError {
     /// What was acknowledged is no longer all there.
     #[error("the log is damaged: {0}")]
     Damaged(#[from] Fault),
+}
+
+impl MendError {
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Failed(failure) if failure.is_full())
+    }
 }
 
 /// Why a log could not be opened.

@@ -58,7 +58,9 @@ impl FileLog {
             LockError::Held { holder } => OpenError::InUse { dir: dir.to_owned(), holder },
             LockError::Io(error) => OpenError::folder(dir)(error),
         })?;
-        let writer = recover(Arc::clone(&disk), dir, options)?;
+        let mut writer = recover(Arc::clone(&disk), dir, options)?;
+        // A disk without room for it is no reason not to start.
+        let _told = writer.reserve.make();
         let shared = Arc::clone(&writer.shared);
         let reader = Arc::new(Reader::new(disk, Arc::clone(&shared)));
         let (requests, thread) =

@@ -21,7 +21,8 @@ fn open(disk: &SimDisk, options: FileLogOptions) -> FileLog {
 }
 
 fn without_holdoff() -> FileLogOptions {
-    FileLogOptions { mend_holdoff: Duration::ZERO, ..FileLogOptions::default() }
+    let small = FileLogOptions { reserve_bytes: 1000, ..FileLogOptions::default() };
+    FileLogOptions { mend_holdoff: Duration::ZERO, ..small }
 }
 
 fn on_files(dir: &Path) -> Result<FileLog, OpenError> {
@@ -58,7 +59,7 @@ async fn a_folder_is_durable_whoever_made_it() {
         let disk = SimDisk::new(seed);
         disk.die_after(lived_for);
         let dir = Path::new("/data/log");
-        let open = || FileLog::open(Arc::new(disk.clone()), dir, FileLogOptions::default());
+        let open = || FileLog::open(Arc::new(disk.clone()), dir, without_holdoff());
         open().unwrap_err();
         disk.kill();
         open().unwrap().append(submission(1)).await.unwrap();

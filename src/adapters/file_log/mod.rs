@@ -15,6 +15,7 @@
 //! | `lock` | the process id of the process that has the log open, which holds a lock on this file |
 //! | `<segment>.torn-<offset>`, `…-2`, `…-3` | bytes that were cut from there; kept for people, never read |
 //! | `<segment>.new` | a segment in the making, to take the place of others; means nothing |
+//! | `reserve` | space for a full disk, without a meaning; `reserve.new` while it is made |
 //! | `quarantine-<time>-lost-<n>-of-<first>-to-<last>` | a folder with files as they were before a repair; never read |
 //!
 //! # Bytes
@@ -125,12 +126,22 @@
 //! first failure; after a failed attempt without another one for
 //! [`FileLogOptions::mend_holdoff`]. Nothing has to be restarted.
 //!
+//! Where the file system writes changes beside what they replace, a cut or a sync
+//! may itself need space. So the log holds a file `reserve` of
+//! [`FileLogOptions::reserve_bytes`], made when the log is opened if there is room.
+//! It is removed, and the step tried once more, when the disk is too full to take a
+//! group back, to mend, to sync at the end, to keep and cut an unfinished write, or
+//! to sync what was found at a start. A reserve that was given up is made again
+//! before the next command is written, and as long as the disk has no room for it
+//! commands are refused with `Full`. One that was never there is tried again at the
+//! end of an outage and before each new segment, and the log works without it.
+//!
 //! # Layers
 //!
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `retention` cuts its beginning. `copy` writes a surveyed log
+//! `log` is the port. `reserve` keeps space, `retention` cuts the beginning. `copy` writes a surveyed log
 //! anew, `successor` one that takes its place, `snapshot` compacts one, `repair`
 //! mends one, and `follow` reads on in one that another process writes. All of them
 //! touch files through [`disk`] only, but that `successor` looks at and removes whole
@@ -160,6 +171,7 @@ mod reader;
 mod recovery;
 pub(crate) mod repair;
 mod repair_piece;
+mod reserve;
 mod retention;
 mod segment;
 mod shared;
@@ -210,6 +222,8 @@ mod proof_tests;
 mod recovery_tests;
 #[cfg(test)]
 mod repair_tests;
+#[cfg(test)]
+mod reserve_tests;
 #[cfg(test)]
 mod retention_tests;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::failure::OpenError;
 use super::model_tests::{DIR, Model, SUBMISSIONS};
 use super::reader::Reader;
 use super::recovery::recover;
+use super::writer::Writer;
 use crate::domain::Sequence;
 use crate::ports::ReadLimit;
 
@@ -40,7 +41,7 @@ impl Model {
         for _ in 0..self.rng.u8(1..4) {
             self.inject_fault();
         }
-        match recover(self.shared_disk(), Path::new(DIR), self.options) {
+        match self.recover() {
             Ok(_) => self.count("opened all the same"),
             Err(OpenError::Corrupt(fault)) => panic!("taken for corrupt: {fault}"),
             Err(error) => {
@@ -99,7 +100,7 @@ impl Model {
             let operations = self.rng.u64(..40);
             self.note(&format!("dies after {operations} operations of recovery"));
             self.disk.die_after(operations);
-            match recover(self.shared_disk(), Path::new(DIR), self.options) {
+            match self.recover() {
                 Ok(_) => self.count("opened before it died"),
                 Err(OpenError::Corrupt(fault)) => panic!("taken for corrupt: {fault}"),
                 Err(_) => self.count("died while opening"),
@@ -149,9 +150,15 @@ impl Model {
     }
 
     pub(super) fn open(&mut self) {
-        let disk = self.shared_disk();
-        let writer = recover(Arc::clone(&disk), Path::new(DIR), self.options).unwrap();
-        let reader = Reader::new(disk, Arc::clone(&writer.shared));
+        let writer = self.recover().unwrap();
+        let reader = Reader::new(self.shared_disk(), Arc::clone(&writer.shared));
         self.log = Some((writer, reader));
+    }
+
+    /// As a log is opened.
+    fn recover(&self) -> Result<Writer, OpenError> {
+        let mut writer = recover(self.shared_disk(), Path::new(DIR), self.options)?;
+        let _told = writer.reserve.make();
+        Ok(writer)
     }
 }

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::disk::{Disk, SimDisk, SimOp};
 use super::failure::NotLogged;
 use super::reader::Reader;
+use super::reserve::RESERVE_FILE;
 use super::writer::Writer;
 use super::{FileLogOptions, PayloadFormat, SyncPolicy};
 use crate::domain::{Sequence, Submission};
@@ -27,6 +28,8 @@ const RUNS: u64 = 1500;
 /// Says otherwise; CI asks for 8,000, half as many again without syncs.
 const RUNS_VARIABLE: &str = "DAYBOOK_MODEL_RUNS";
 const ACTIONS: usize = 20;
+/// The room that a cut or a sync needs, on disks that copy on write.
+const COPIED: usize = 300;
 
 /// Validated once, since that is what takes most of the time.
 pub(super) static SUBMISSIONS: LazyLock<Vec<Submission>> =
@@ -71,10 +74,15 @@ fn run(seed: u64, sync: SyncPolicy) -> Tally {
         sync,
         segment_bytes: rng.u64(200..3000),
         mend_holdoff: Duration::ZERO,
+        reserve_bytes: [0, COPIED, 2 * COPIED][rng.usize(..3)],
         ..Default::default()
     };
+    let disk = SimDisk::new(rng.u64(..));
+    if rng.bool() {
+        disk.copy_on_write(COPIED);
+    }
     let mut model = Model {
-        disk: SimDisk::new(rng.u64(..)),
+        disk,
         rng,
         options,
         log: None,
@@ -163,9 +171,16 @@ impl Model {
             .iter()
             .map(|n| self.options.format.encode(&SUBMISSIONS[*n as usize]).unwrap())
             .collect();
+        let had_reserve = self.has_reserve();
+        let is_only_full = self.disk.is_faultless();
         let (writer, _) = self.log.as_mut().unwrap();
         let result = writer.commit(&payloads);
         let _ = writeln!(self.trace, "append {numbers:?}: {result:?}");
+        match (had_reserve, self.has_reserve()) {
+            (true, false) => self.count("reserve given up"),
+            (false, true) => self.count("reserve made again"),
+            _ => {}
+        }
         match result {
             Ok(positions) => {
                 self.count("acknowledged");
@@ -188,6 +203,10 @@ impl Model {
             }
             Err(NotLogged::Unclear(_)) => {
                 self.count("unclear");
+                assert!(
+                    !(had_reserve && is_only_full) || self.disk.is_dead(),
+                    "the log was not closed with its reserve"
+                );
                 self.sync_failed = true;
                 // Whatever an earlier one left was cut before this was written.
                 self.unclear = vec![numbers];
@@ -238,13 +257,19 @@ impl Model {
         Arc::new(self.disk.clone())
     }
 
+    fn has_reserve(&self) -> bool {
+        // A dead process cannot look.
+        let names = self.disk.list(Path::new(DIR)).unwrap_or_default();
+        names.iter().any(|name| name == RESERVE_FILE)
+    }
+
     fn count_kept_bytes(&mut self) {
         for name in self.disk.list(Path::new(DIR)).unwrap() {
             if name.contains(".torn-0") {
                 self.count("torn creation");
             } else if name.contains(".torn-") {
                 self.count("torn tail");
-            } else {
+            } else if name.ends_with(".log") {
                 self.count("segment");
             }
         }
@@ -271,7 +296,7 @@ fn run_all(runs: u64, sync: SyncPolicy, reached: &[&str]) {
     }
 }
 
-const REACHED: [&str; 14] = [
+const REACHED: [&str; 16] = [
     "acknowledged",
     "refused",
     "full",
@@ -286,6 +311,8 @@ const REACHED: [&str; 14] = [
     "torn creation",
     "torn tail",
     "segment",
+    "reserve given up",
+    "reserve made again",
 ];
 
 #[test]

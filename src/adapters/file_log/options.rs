@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::PayloadFormat;
+use super::reserve::RESERVE_BYTES;
 
 /// When written commands are synced, by the crash that an acknowledged command
 /// survives.
@@ -61,6 +62,9 @@ pub struct FileLogOptions {
     /// without another: an attempt reads the whole last segment. Default: 1
     /// second.
     pub mend_holdoff: Duration,
+    /// The size of the file that is given up where a full disk has no room to
+    /// close the log cleanly. Default: 1 MiB; 0 for none.
+    pub reserve_bytes: usize,
 }
 
 impl Default for FileLogOptions {
@@ -74,6 +78,7 @@ impl Default for FileLogOptions {
             group_commands: 1024,
             group_bytes: 4 << 20,
             mend_holdoff: Duration::from_secs(1),
+            reserve_bytes: RESERVE_BYTES,
         }
     }
 }

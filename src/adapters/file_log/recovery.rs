@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | no segment | a new folder | a first segment with a new log id |
 //! | every frame intact | a clean end, or a kill | nothing is cut |
-//! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut, on a full disk the other way round; a warning says how many |
+//! | last segment: a bad frame, and no intact later frame that says it was synced | power was lost, or the process killed, in the middle of a write | torn tail: the bytes are kept in `<segment>.torn-<offset>`, then cut, on a disk that is full even without the reserve the other way round; a warning says how many |
 //! | last segment: at most a header long, the header unreadable | a crash while the segment was made | torn creation: moved to `<segment>.torn-0`; the segment before goes on |
 //! | last segment: a header and no frame | a crash after the segment was made | it is gone on with |
 //! | a bad frame before an intact one that says it was synced | bit rot, a foreign hand | corrupt: refused |
@@ -45,6 +45,7 @@ use super::mend::rewrite;
 use super::name::SegmentName;
 use super::reader::Reader;
 use super::repair::QUARANTINE;
+use super::reserve::Reserve;
 use super::shared::Shared;
 use super::snapshot::clean_up;
 use super::survey::{Segment, Survey, Tail, Visit, survey};
@@ -58,13 +59,29 @@ pub(super) fn recover(
     dir: &Path,
     options: FileLogOptions,
 ) -> Result<Writer, OpenError> {
+    let mut reserve = Reserve::find(&disk, dir, options.reserve_bytes);
+    match recover_with(Arc::clone(&disk), dir, options, &mut reserve) {
+        // From the start: a failed sync may have changed what was read.
+        Err(OpenError::Full { detail }) if reserve.give_up(&detail) => {
+            recover_with(disk, dir, options, &mut reserve)
+        }
+        recovered => recovered,
+    }
+}
+
+fn recover_with(
+    disk: Arc<dyn Disk>,
+    dir: &Path,
+    options: FileLogOptions,
+    reserve: &mut Reserve,
+) -> Result<Writer, OpenError> {
     let started = Instant::now();
     let mut builder = IndexBuilder { index: Index::new(Sequence::FIRST), base: 0, end: 0 };
     let mut found = survey(&*disk, dir, Sequence::FIRST, &mut |visit| {
         builder.note(&visit);
         ControlFlow::Continue(())
     })?;
-    drop_tail(&*disk, dir, &found.tail)?;
+    drop_tail(&*disk, dir, &found.tail, reserve)?;
     clean_up(&*disk, dir)?;
     let last = match found.segments.pop() {
         Some(last) => last,
@@ -72,7 +89,7 @@ pub(super) fn recover(
     };
     let segments = found.segments.len() + 1;
     let bytes = found.segments.iter().chain([&last]).map(|segment| segment.bytes).sum::<u64>();
-    let mut writer = resume(disk, dir, options, builder, &found, last)?;
+    let mut writer = resume(disk, dir, options, builder, &found, last, reserve.clone())?;
     tell_repairs(&*writer.disk, dir)?;
     tracing::info!(
         segments,
@@ -128,7 +145,12 @@ impl IndexBuilder {
 
 /// Keeps the bytes behind the last intact frame aside and takes them out of the
 /// log.
-fn drop_tail(disk: &dyn Disk, dir: &Path, tail: &Tail) -> Result<(), Failure> {
+fn drop_tail(
+    disk: &dyn Disk,
+    dir: &Path,
+    tail: &Tail,
+    reserve: &mut Reserve,
+) -> Result<(), Failure> {
     match tail {
         Tail::Clean | Tail::Unread => Ok(()),
         Tail::TornCreation { path, bytes } => {
@@ -142,7 +164,7 @@ fn drop_tail(disk: &dyn Disk, dir: &Path, tail: &Tail) -> Result<(), Failure> {
         Tail::Torn { path, offset, bytes } => {
             let kept = free_name(disk, path, *offset)?;
             let torn = read_from(disk, path, *offset)?;
-            let failed = match keep(disk, dir, &kept, &torn) {
+            let failed = match reserve.lend(|| keep(disk, dir, &kept, &torn)) {
                 Ok(()) => cut(disk, path, *offset).map(|()| None)?,
                 // The cut makes as much room as the copy takes.
                 Err(failure) if failure.is_full() => {
@@ -226,6 +248,7 @@ fn resume(
     mut builder: IndexBuilder,
     found: &Survey,
     last: Segment,
+    reserve: Reserve,
 ) -> Result<Writer, OpenError> {
     if last.next == last.first() {
         builder.push(&last);
@@ -260,5 +283,6 @@ fn resume(
         synced: written,
         is_poisoned: false,
         outage: None,
+        reserve,
     })
 }

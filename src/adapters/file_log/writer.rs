@@ -12,6 +12,7 @@ use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
 use super::index::{Mark, SegmentEntry};
 use super::mend;
 use super::outage::Outage;
+use super::reserve::Reserve;
 use super::shared::Shared;
 use super::{FileLogOptions, SyncPolicy};
 use crate::domain::{Position, Sequence};
@@ -31,6 +32,7 @@ pub(super) struct Writer {
     pub(super) is_poisoned: bool,
     /// Set by the first failure, ended by the next command that is logged.
     pub(super) outage: Option<Outage>,
+    pub(super) reserve: Reserve,
 }
 
 /// The segment that is appended to.
@@ -56,14 +58,20 @@ impl Writer {
     /// After an error none of them is acknowledged, and the log is poisoned.
     pub(super) fn commit(&mut self, payloads: &[Vec<u8>]) -> Result<Vec<Position>, NotLogged> {
         self.mend()?;
-        if self.written.offset >= self.options.segment_bytes && self.has_frames() {
-            // Nothing of this group was written yet.
+        let is_segment_full =
+            self.written.offset >= self.options.segment_bytes && self.has_frames();
+        // Nothing of this group was written yet.
+        if is_segment_full || self.outage.is_some() || self.reserve.is_given_up() {
+            self.reserve.make_anew().map_err(|failure| self.poison_with(&failure))?;
+        }
+        if is_segment_full {
             self.roll().map_err(|failure| self.poison_with(&failure))?;
         }
         let (bytes, places) = self.frames(payloads);
         self.write(&bytes).map_err(|failure| self.take_back(&failure))?;
         self.publish(&places);
         if let Some(outage) = self.outage.take() {
+            self.reserve.end_outage();
             tracing::info!(failure = outage.first(), "the command log takes commands again");
         }
         Ok(places.iter().map(|place| self.position(*place)).collect())
@@ -75,8 +83,18 @@ impl Writer {
         self.sync_active().map_err(|failure| self.poison_with(&failure))
     }
 
-    /// As [`sync`](Self::sync), for the last time: without holding off.
+    /// As [`sync`](Self::sync), for the last time: without holding off, and with
+    /// the reserve.
     pub(super) fn sync_at_last(&mut self) -> Result<(), NotLogged> {
+        match self.sync_at_once() {
+            // The failed sync left the log poisoned, so what it was to sync is
+            // written again first.
+            Err(NotLogged::Full(detail)) if self.reserve.give_up(&detail) => self.sync_at_once(),
+            synced => synced,
+        }
+    }
+
+    fn sync_at_once(&mut self) -> Result<(), NotLogged> {
         if let Some(outage) = &mut self.outage {
             outage.hold_off_no_longer();
         }
@@ -116,7 +134,11 @@ impl Writer {
         if let Some(refusal) = self.outage.as_ref().and_then(Outage::refusal) {
             return Err(refusal);
         }
-        mend::mend(self).map_err(|error| {
+        let mended = match mend::mend(self) {
+            Err(error) if error.is_full() && self.reserve.give_up(&error) => mend::mend(self),
+            mended => mended,
+        };
+        mended.map_err(|error| {
             let earlier = self.outage.as_ref().map(Outage::first).unwrap_or_default();
             self.fail_with(NotLogged::poisoned(earlier, &error))
         })
@@ -148,11 +170,11 @@ impl Writer {
     /// done at all. Either way the log is poisoned.
     fn take_back(&mut self, failure: &Failure) -> NotLogged {
         let refused = self.poison_with(failure);
-        let Active { path, file, .. } = &self.active;
-        let taken_back = file
-            .set_len(self.written.offset)
-            .map_err(Failure::of("cutting", path))
-            .and_then(|()| file.sync_all().map_err(Failure::of("syncing", path)));
+        let (Active { path, file, .. }, end) = (&self.active, self.written.offset);
+        let taken_back = self.reserve.lend(|| {
+            file.set_len(end).map_err(Failure::of("cutting", path))?;
+            file.sync_all().map_err(Failure::of("syncing", path))
+        });
         match taken_back {
             Ok(()) => refused,
             Err(taking_back) => NotLogged::unclear(failure, &taking_back),
