@@ -7,17 +7,21 @@ use std::process::Command;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tempfile::TempDir;
 
 use crate::outages::until;
 use crate::program::{Service, daybook, json_of, run, send};
 
-/// The size of the disk, and of what fills most of it.
-const DISK: &str = "size=4m";
+/// The size of the disk, and of what fills most of it beside the reserve.
+const DISK: &str = "size=5m";
 const FILLING: usize = 3 << 20;
 
-/// The program with a file system of its own in that folder, of a few megabytes,
-/// which ends with it. `None` where this user may not make one.
-fn on_a_small_disk(data_dir: &Path) -> Option<Command> {
+/// The size of a disk that has no room for the reserve.
+const TINY_DISK: &str = "size=900k";
+
+/// The program with a file system of its own in that folder, of that size, which
+/// ends with it. `None` where this user may not make one.
+fn on_a_small_disk(data_dir: &Path, size: &str) -> Option<Command> {
     let may = Command::new("unshare").args(["--mount", "true"]).output();
     if !may.is_ok_and(|output| output.status.success()) {
         return None;
@@ -27,8 +31,21 @@ fn on_a_small_disk(data_dir: &Path) -> Option<Command> {
     command.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("DB_ENDPOINT", "mem://").env("PATH", std::env::var_os("PATH")?);
     let script = "mount -t tmpfs -o \"$0\" tmpfs \"$DATA_DIR\" && exec \"$@\"";
-    command.args(["--mount", "sh", "-c", script, DISK]).arg(program.get_program());
+    command.args(["--mount", "sh", "-c", script, size]).arg(program.get_program());
     Some(command)
+}
+
+/// A service on a disk of that size: the folder, and as the service sees it.
+async fn start_on(size: &str) -> Option<(TempDir, Service, PathBuf)> {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(mut command) = on_a_small_disk(folder.path(), size) else {
+        eprintln!("full_disk: not run, since this user may not mount a file system");
+        return None;
+    };
+    let service = Service::start_with(&mut command).await;
+    let seen = PathBuf::from(format!("/proc/{}/root", service.id()));
+    let seen = seen.join(folder.path().strip_prefix("/").unwrap());
+    Some((folder, service, seen))
 }
 
 async fn write(service: &Service, key: &str) -> StatusCode {
@@ -48,15 +65,8 @@ async fn write(service: &Service, key: &str) -> StatusCode {
 
 #[tokio::test]
 async fn writes_are_refused_while_there_is_no_room_and_nothing_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let Some(mut command) = on_a_small_disk(folder.path()) else {
-        eprintln!("full_disk: not run, since this user may not mount a file system");
-        return;
-    };
-    let service = Service::start_with(&mut command).await;
-    // The folder as the service sees it.
-    let seen = PathBuf::from(format!("/proc/{}/root", service.id()));
-    let seen = seen.join(folder.path().strip_prefix("/").unwrap());
+    let Some((_folder, service, seen)) = start_on(DISK).await else { return };
+    assert!(seen.join("log/reserve").exists());
     fs::write(seen.join("filling"), vec![0; FILLING]).unwrap();
     let mut kept = Vec::new();
     let mut number = 0;
@@ -83,6 +93,7 @@ async fn writes_are_refused_while_there_is_no_room_and_nothing_is_lost() {
     fs::remove_file(seen.join("filling")).unwrap();
     until("a write", async || write(&service, "after").await == StatusCode::CREATED).await;
     kept.push("after".to_owned());
+    assert!(seen.join("log/reserve").exists());
     for key in &kept {
         let found = service.get(&format!("/v1/notes/{key}")).send().await.unwrap();
         assert_eq!(found.status(), StatusCode::OK, "{key}");
@@ -91,5 +102,13 @@ async fn writes_are_refused_while_there_is_no_room_and_nothing_is_lost() {
     let told = String::from_utf8_lossy(&verified.stdout).into_owned();
     assert!(verified.status.success(), "{told}");
     assert!(told.contains(&format!("{} frames", kept.len())), "{told}");
+    service.stop();
+}
+
+#[tokio::test]
+async fn a_disk_too_small_for_the_reserve_takes_writes() {
+    let Some((_folder, service, seen)) = start_on(TINY_DISK).await else { return };
+    assert!(seen.join("log").exists() && !seen.join("log/reserve").exists());
+    assert_eq!(write(&service, "n").await, StatusCode::CREATED);
     service.stop();
 }
