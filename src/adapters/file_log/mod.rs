@@ -141,11 +141,11 @@
 //! `frame` knows bytes, `segment` and `proof` frames in a file, `survey` and `recovery`
 //! segments in a folder; `envelope` and `codec` know commands. `writer` appends
 //! a group, `queue` gives it a thread, `reader` reads what it published, and
-//! `log` is the port. `reserve` keeps space, `retention` cuts the beginning. `copy` writes a surveyed log
-//! anew, `successor` one that takes its place, `snapshot` compacts one, `repair`
-//! mends one, and `follow` reads on in one that another process writes. All of them
-//! touch files through [`disk`] only, but that `successor` looks at and removes whole
-//! folders.
+//! `log` is the port. `reserve` keeps space, `retention` cuts the beginning. `copy`
+//! writes a surveyed log anew, `successor` one that takes its place, `snapshot`
+//! compacts one, `repair` mends one, and `follow` reads on in one that another
+//! process writes. All of them touch files through [`disk`] only, but that
+//! `successor` looks at and removes whole folders.
 
 mod codec;
 pub(crate) mod copy;
