@@ -177,13 +177,33 @@ fn the_end_of_a_log_is_synced_with_its_room(#[case] sync: SyncPolicy) {
 }
 
 #[test]
-fn a_start_gives_it_up_where_the_disk_takes_no_cut() {
+fn a_sync_that_found_the_disk_full_is_made_up_for_with_its_room() {
+    let mut kept = 0;
+    for seed in 0..50 {
+        let disk = SimDisk::new(seed);
+        disk.copy_on_write(COPIED);
+        let never = FileLogOptions { sync: SyncPolicy::Never, ..options(RESERVE) };
+        let mut writer = open(&disk, never);
+        commit(&mut writer, 1).unwrap();
+        disk.fill_up(0);
+        assert!(matches!(writer.sync(), Err(NotLogged::Full(_))));
+        if writer.sync().is_ok() {
+            kept += 1;
+            assert_holds(&disk, &[1]);
+        }
+    }
+    assert!(kept > 25, "{kept}");
+}
+
+#[rstest]
+#[case::clean(&[])]
+#[case::torn(&[7; 9])]
+fn a_start_gives_it_up_where_the_disk_takes_no_change(#[case] torn: &[u8]) {
     for (reserve_bytes, opens) in [(RESERVE, true), (0, false)] {
         let (disk, writer) = with_one(options(reserve_bytes));
         drop(writer);
         let segment = path("00000000000000000001.log");
-        let whole = disk.contents(&segment);
-        disk.put(&segment, &[whole, vec![7; 9]].concat());
+        disk.put(&segment, &[&disk.contents(&segment), torn].concat());
         disk.fill_up(0);
         let opened = recover(Arc::new(disk.clone()), Path::new(DIR), options(reserve_bytes));
         match opened.map(|writer| writer.reserve.is_given_up()) {
