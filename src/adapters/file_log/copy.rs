@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::fault::Fault;
 use super::frame::{HEADER_BYTES, SegmentHeader, push_frame};
 use super::name::SegmentName;
+use super::retention::tell_start;
 use super::survey::{Segment, Visit};
 use super::{MAX_PAYLOAD_BYTES, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
@@ -105,7 +106,10 @@ impl<'a> LogCopy<'a> {
             self.segment_for(last.log(), last.name)?;
         }
         self.segment.take().map_or(Ok(0), SegmentCopy::finish)?;
-        Ok(())
+        match segments.first().map(Segment::first) {
+            Some(first) if first > Sequence::FIRST => Ok(tell_start(self.disk, self.dir, first)?),
+            _ => Ok(()),
+        }
     }
 
     fn segment_for(

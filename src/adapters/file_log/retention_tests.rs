@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 
+use super::copy::LogCopy;
 use super::disk::{Disk, SimDisk};
 use super::failure::OpenError;
 use super::name::{SegmentName, start_name};
@@ -156,4 +157,23 @@ fn a_beginning_that_was_not_given_up_is_missed() {
     assert!(told.contains("from command 9 on, and its segments are missing"), "{told}");
     let plan = Repair::plan(&disk, Path::new(DIR), start());
     assert!(matches!(plan, Err(RepairError::NoSegment(_))), "{plan:?}");
+}
+
+#[test]
+fn a_copy_starts_where_the_log_does() {
+    let disk = disk();
+    let mut writer = open(&disk, Retention::Bytes(1)).unwrap();
+    writer.release(Sequence::new(4), start()).unwrap();
+    drop(writer);
+    let to = SimDisk::new(2);
+    to.create_dir_all(Path::new(DIR)).unwrap();
+    let mut copy = LogCopy::new(&to, Path::new(DIR), PayloadFormat::Json);
+    let found = survey(&disk, Path::new(DIR), Sequence::FIRST, &mut |visit| {
+        copy.take(&visit).unwrap();
+        ControlFlow::Continue(())
+    });
+    copy.finish(&found.unwrap().segments).unwrap();
+    assert_eq!(numbers(&to), (5..=9).collect::<Vec<_>>());
+    to.remove(&Path::new(DIR).join(start_name(Sequence::new(5)))).unwrap();
+    assert!(open(&to, Retention::All).is_err());
 }
