@@ -13,6 +13,7 @@ mod adopt;
 mod compact;
 mod database;
 mod doctor;
+mod measuring;
 mod offline;
 mod parked;
 mod status;
@@ -30,6 +31,7 @@ pub use self::adopt::adopt;
 pub use self::compact::compact;
 use self::database::{database_name, make_store};
 pub use self::doctor::doctor;
+use self::measuring::Measuring;
 pub use self::offline::{audit, rebuild, replay};
 pub use self::parked::{list_parked, release};
 pub use self::status::{database_of, log_settings};
@@ -105,6 +107,9 @@ pub enum ServiceError {
     /// The log could not be compacted.
     #[error("the log could not be compacted: {0}")]
     Snapshot(String),
+    /// The metrics cannot be kept.
+    #[error("the metrics cannot be kept: {0}")]
+    Metrics(String),
     /// A task panicked. Its message is left out: it may quote a note.
     #[error("the service stopped by a defect of its own")]
     Defect,
@@ -120,6 +125,7 @@ pub struct Service {
     store: Arc<dyn NoteStore>,
     daybook: Arc<Daybook>,
     applier: Applier,
+    measuring: Measuring,
 }
 
 impl Service {
@@ -132,9 +138,10 @@ impl Service {
         check_retention(&settings)?;
         let log = open_log(&settings).await?;
         let store = make_store(&settings)?;
-        let ports = ports(&log, &store);
+        let measuring = Measuring::new()?;
+        let ports = Ports { metrics: measuring.port(), ..ports(&log, &store) };
         let (daybook, applier) = Daybook::new(ports, app_options(&settings));
-        Ok(Self { settings, log, store, daybook: Arc::new(daybook), applier })
+        Ok(Self { settings, log, store, daybook: Arc::new(daybook), applier, measuring })
     }
 
     /// Serves on that listener until `shutdown` is there, then stops in order.
@@ -151,7 +158,11 @@ impl Service {
         self.announce(&listener);
         let options = http::Options::default();
         let options = options.with_request_timeout(self.settings.request_timeout.get())?;
-        let router = http::router(Arc::clone(&self.daybook), options);
+        let router = http::router_with(
+            self.measuring.routes(&self.daybook),
+            Arc::clone(&self.daybook),
+            options,
+        );
         let (stop, stopped) = watch::channel(false);
         // A task of its own: no request can cancel it.
         let mut applier = tokio::spawn(self.applier.run(stopped));

@@ -5,6 +5,8 @@ pub mod file_log;
 pub mod http;
 pub mod memory;
 pub mod no_metrics;
+#[cfg(feature = "metrics-basic")]
+pub mod prometheus;
 pub mod service_client;
 pub mod settings;
 #[cfg(feature = "surreal")]

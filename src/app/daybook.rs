@@ -60,6 +60,10 @@ impl Daybook {
         get(&self.desk, id, deadline).await
     }
 
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
     #[cfg(test)]
     pub(super) fn hold(&self, seq: crate::domain::Sequence, note: &NoteId) {
         self.desk.pending.hold(seq, note);

@@ -26,6 +26,9 @@ pub enum State {
 }
 
 impl State {
+    /// Every [`name`](Self::name).
+    pub const NAMES: [&str; 4] = ["starting", "healthy", "degraded", "unhealthy"];
+
     /// The state as one lower-case word.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -16,6 +16,7 @@ mod compact;
 mod daybook;
 mod desk;
 mod fold;
+mod gauges;
 mod heal;
 mod health;
 mod index_backlog;
@@ -44,6 +45,7 @@ pub use audit::{Audit, AuditedNote};
 pub use bounded_log::BoundedLog;
 pub use compact::Compaction;
 pub use daybook::Daybook;
+pub use gauges::Gauges;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{

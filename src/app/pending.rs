@@ -103,6 +103,11 @@ impl Pending {
         self.applied.borrow().map_or(self.opened.first.previous(), |position| position.seq)
     }
 
+    /// The last command that the database has applied, once it was asked.
+    pub(super) fn applied_seq(&self) -> Option<Sequence> {
+        self.applied.borrow().map(|position| position.seq)
+    }
+
     /// The end of the log when the service started.
     pub(super) fn opened_at(&self) -> Position {
         self.opened.last

@@ -77,7 +77,12 @@ async fn an_outcome_is_kept_for_a_caller_that_asks_a_moment_later() {
     fixture.append(create("a"), Precondition::None).await;
     fixture.catch_up().await;
     let pending = &super::pending::Pending::new(
-        Positions { first: Sequence::FIRST, compacted: Sequence::ZERO, last: Position::default() },
+        Positions {
+            first: Sequence::FIRST,
+            compacted: Sequence::ZERO,
+            last: Position::default(),
+            bytes: 0,
+        },
         &fixture.options,
     );
     let position = fixture.log.positions().last;

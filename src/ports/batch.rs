@@ -260,7 +260,7 @@ pub enum Recorded {
 }
 
 /// The connections to a database server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Default, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolState {
     /// In use.
     pub active: u32,

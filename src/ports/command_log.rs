@@ -88,6 +88,8 @@ pub struct Positions {
     pub compacted: Sequence,
     /// The last durable command; `first - 1` when none is retained.
     pub last: Position,
+    /// How many bytes of log are retained.
+    pub bytes: u64,
 }
 
 /// How much one read may return. The first command is returned whatever its

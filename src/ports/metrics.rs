@@ -65,6 +65,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::QueueFull, Self::Unavailable, Self::Disk, Self::ShuttingDown];
+
     /// A stable name.
     #[must_use]
     pub fn code(self) -> &'static str {

@@ -117,7 +117,8 @@ impl CommandLog for FileLog {
         // back.
         let last = self.shared.published().last;
         let index = self.shared.index();
-        Positions { first: index.first(), compacted: index.compacted(), last }
+        let bytes = last.end.saturating_sub(index.start());
+        Positions { first: index.first(), compacted: index.compacted(), last, bytes }
     }
 
     async fn append(&self, submission: Submission) -> Result<Position, LogError> {

@@ -41,7 +41,7 @@ mod trace;
 pub use commands::CommandBody;
 pub use options::{Options, RequestTimeoutError};
 pub use parked::{ParkedBody, ParkedPage};
-pub use router::router;
+pub use router::{router, router_with};
 pub use serve::serve;
 
 #[cfg(test)]

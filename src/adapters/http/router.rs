@@ -21,7 +21,12 @@ use crate::app::Daybook;
 
 /// The HTTP interface of the service, ready to be [served](super::serve).
 pub fn router(daybook: Arc<Daybook>, options: Options) -> Router {
-    surround(routes().with_state(daybook), options)
+    router_with(Router::new(), daybook, options)
+}
+
+/// The same, with further routes.
+pub fn router_with(further: Router, daybook: Arc<Daybook>, options: Options) -> Router {
+    surround(routes().with_state(daybook).merge(further), options)
 }
 
 fn routes() -> Router<Arc<Daybook>> {

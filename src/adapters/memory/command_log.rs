@@ -129,6 +129,7 @@ impl CommandLog for MemoryLog {
             first: Sequence::new(state.dropped).next(),
             compacted: state.compacted,
             last: Position { seq: last, end: last.get() * BYTES_PER_COMMAND },
+            bytes: state.entries.len() as u64 * BYTES_PER_COMMAND,
         }
     }
 
