@@ -299,7 +299,7 @@ impl Applier {
         let last = entries.last().unwrap_or(first);
         let expected = cursor.checkpoint;
         let horizon = expected.map_or(first.first, |checkpoint| {
-            let step = HORIZON_STEP + 2 * entries.len() as u64;
+            let step = HORIZON_STEP + 2 * (last.seq().since(first.first) + 1);
             let farthest = Sequence::new(checkpoint.horizon.get() + step);
             checkpoint.horizon.max(cursor.heal_floor.min(farthest))
         });

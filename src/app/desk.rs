@@ -82,6 +82,7 @@ impl Desk {
 
     /// A batch was committed.
     pub(super) fn committed(&self, batch: &Batch) {
+        self.settled.committed(batch);
         for parked in batch.parked.iter().filter(|parked| parked.attempts > 0) {
             let Parked { seq, note, attempts, reason, .. } = parked;
             tracing::error!(

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::database::make_store;
-use super::offline::finish;
+use super::offline::{compare, finish};
 use super::{ServiceError, app_options, log_options, open_log, ports};
 use crate::adapters::cli::{Compacted, Progress, Snapshotted};
 use crate::adapters::file_log::LOG_FOLDER;
@@ -12,7 +12,7 @@ use crate::adapters::file_log::disk::OsDisk;
 use crate::adapters::file_log::snapshot::Snapshot;
 use crate::adapters::file_log::survey::{Segment, survey};
 use crate::adapters::settings::Settings;
-use crate::app::{Compaction, Replay};
+use crate::app::{Audit, Compaction, Replay, ReplayError};
 use crate::domain::Sequence;
 use crate::ports::{CommandLog, NoteStore};
 
@@ -31,6 +31,7 @@ pub async fn compact(settings: Settings, dry_run: bool) -> Result<Compacted, Ser
         replay.connect().await?;
         // That they belong together.
         replay.backlog().await?;
+        check_alone(&log, &store).await?;
         let settled = replay.settled().await?;
         let segments = segments(&settings)?;
         let compacted = log.positions().compacted;
@@ -45,6 +46,23 @@ pub async fn compact(settings: Settings, dry_run: bool) -> Result<Compacted, Ser
     };
     let compacted: Result<Compacted, ServiceError> = compacted.await;
     finish(compacted, replay.vouches(), &*log, &*store).await
+}
+
+/// Makes sure that the log alone tells what the database has: where other logs changed
+/// the same notes, or commands are lost, what it would be judged to amount to is not
+/// what its commands did, and they are all that tells.
+async fn check_alone(
+    log: &Arc<dyn CommandLog>,
+    store: &Arc<dyn NoteStore>,
+) -> Result<(), ServiceError> {
+    let audit = Audit::new(Arc::clone(log), Arc::clone(store)).await?;
+    let audited = compare(audit, false).await?;
+    if audited.is_whole() {
+        return Ok(());
+    }
+    let why = "the log alone does not tell what the database has: notes differ, or other logs have \
+               changed them; `daybook log audit` shows which. Nothing was compacted";
+    Err(ReplayError::Refused(why.to_owned()).into())
 }
 
 /// The segments of the log, whose lock is held.

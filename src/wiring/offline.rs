@@ -100,7 +100,7 @@ pub async fn audit(settings: Settings) -> Result<Audited, ServiceError> {
     finish(audited, replay.vouches(), &*log, &*store).await
 }
 
-async fn compare(mut audit: Audit, may_be_healed: bool) -> Result<Audited, ReplayError> {
+pub(super) async fn compare(mut audit: Audit, may_be_healed: bool) -> Result<Audited, ReplayError> {
     let mut judging = Progress::new("judging", Some(audit.commands()));
     audit.fold(|seq| judging.set(seq.get())).await?;
     drop(judging);

@@ -207,6 +207,12 @@ impl Audited {
         self.differences.is_empty()
     }
 
+    /// Whether both sides are the same, and no note was left out.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_equal() && self.of_other_logs == 0
+    }
+
     fn count(&self, wanted: fn(&Kind) -> bool) -> usize {
         self.differences.iter().filter(|difference| wanted(&difference.kind)).count()
     }

@@ -274,6 +274,35 @@ fn outcomes(operation: &Operation, step: usize, harm: Harm) -> BTreeSet<String> 
     (0..seeds).map(outcome).collect()
 }
 
+/// What one process has only just named may be lost while the next one goes on.
+#[test]
+fn a_start_after_a_stop_may_be_stopped_too() {
+    for operation in OPERATIONS.iter().filter(|operation| operation.before == Before::Sealed) {
+        let counted = StepDisk::new(disk(0, operation.before));
+        (operation.run)(Arc::new(counted.clone()));
+        for first in 0..counted.taken().len() {
+            let stopped = |seed| {
+                let disk = disk(seed, operation.before);
+                (operation.run)(Arc::new(StepDisk::harmed(disk.clone(), first, Harm::Kill)));
+                disk.kill();
+                disk.heal();
+                disk
+            };
+            let counted = StepDisk::new(stopped(0));
+            start(Arc::new(counted.clone()));
+            for second in 0..counted.taken().len() {
+                for seed in 0..8 {
+                    let disk = stopped(seed);
+                    start(Arc::new(StepDisk::harmed(disk.clone(), second, Harm::PowerLoss)));
+                    disk.crash();
+                    disk.heal();
+                    next_start(&disk, operation, false);
+                }
+            }
+        }
+    }
+}
+
 fn page() -> String {
     let mut text = String::new();
     for operation in &OPERATIONS {

@@ -51,8 +51,8 @@ pub enum Damage {
         /// The first sequence of this segment.
         found: Sequence,
     },
-    /// There is no segment at all.
-    #[error("the log is retained from command {expected} on, and its segments are missing")]
+    /// A segment that was there is missing, and so are all behind it.
+    #[error("the segment that starts with command {expected} is missing")]
     NoSegment {
         /// Where it starts.
         expected: Sequence,

@@ -65,8 +65,8 @@ pub(crate) enum RepairError {
     Headless(Fault, Sequence),
     /// There is nothing to mend.
     #[error(
-        "the log is retained from command {0} on, and has no segment at all; put them back from a \
-         copy"
+        "the segment that starts with command {0} is missing, and nothing tells how many commands \
+         it had; put it back from a copy"
     )]
     NoSegment(Sequence),
 }
@@ -127,7 +127,8 @@ impl Repair {
             // that is not the first of a log and has none before it was finished.
             let is_unfinished = limit.is_none()
                 && bytes.len() as u64 <= HEADER_BYTES
-                && (first == Sequence::FIRST || !pieces.is_empty());
+                && (first == Sequence::FIRST || !pieces.is_empty())
+                && name.contents() == Contents::Commands;
             let damage = SegmentHeader::decode(&bytes).err();
             if is_unfinished && damage.is_some_and(|damage| !damage.is_newer()) {
                 continue;
@@ -142,6 +143,11 @@ impl Repair {
                 repair.lose(&mut piece, through.next(), now)?;
             }
             pieces.push(piece);
+        }
+        if let Some(last) =
+            pieces.last().filter(|piece| piece.header.contents == Contents::Snapshot)
+        {
+            return Err(RepairError::NoSegment(last.next));
         }
         let changed = pieces.into_iter().filter(|piece| piece.is_changed);
         repair.changes = changed.map(|piece| (piece.path, piece.made)).collect();

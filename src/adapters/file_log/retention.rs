@@ -10,7 +10,7 @@
 //! is none, has lost segments.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -20,12 +20,17 @@ use super::failure::Failure;
 use super::frame::{HEADER_BYTES, SegmentHeader};
 use super::name::start_name;
 use super::segment::{Scan, Scanner};
+use super::snapshot::remove_superseded;
 use super::writer::Writer;
 use crate::domain::Sequence;
 
-/// The commands of the segments that can be given up.
+/// So many segments are given up at once at the most.
+const MOST_SEGMENTS: usize = 16;
+
+/// Segments that can be given up.
 struct Unneeded {
-    paths: Vec<PathBuf>,
+    /// How many.
+    segments: usize,
     /// The first command behind them.
     next: Sequence,
 }
@@ -41,20 +46,19 @@ impl Writer {
         upto: Sequence,
         now: DateTime<Utc>,
     ) -> Result<Sequence, Failure> {
-        let Unneeded { paths, next } = self.unneeded(upto, now)?;
-        if paths.is_empty() {
-            return Ok(self.shared.index().first());
+        let Unneeded { segments, next } = self.unneeded(upto, now)?;
+        if segments > 0 {
+            tell_start(&*self.disk, &self.dir, next)?;
+            // Readers are told first.
+            self.shared.change_index(|index| index.drop_before(next));
+            tracing::info!(segments, first = %next,
+                "the beginning of the command log was given up, as COMMAND_LOG_RETENTION tells");
         }
-        tell_start(&*self.disk, &self.dir, next)?;
-        // Readers are told first.
-        self.shared.change_index(|index| index.drop_before(next));
-        for path in &paths {
-            self.disk.remove(path).map_err(Failure::of("removing", path))?;
+        if self.options.retention != Retention::All {
+            // Also what an earlier attempt has left.
+            remove_superseded(&*self.disk, &self.dir)?;
+            self.forget_starts_before(next)?;
         }
-        self.sync_dir()?;
-        self.forget_starts_before(next)?;
-        tracing::info!(segments = paths.len(), first = %next,
-            "the beginning of the command log was given up, as COMMAND_LOG_RETENTION tells");
         Ok(next)
     }
 
@@ -64,10 +68,10 @@ impl Writer {
             (index.segments().to_vec(), index.first())
         };
         let end = self.active.base + self.written.offset;
-        let mut unneeded = Unneeded { paths: Vec::new(), next: first };
-        // The last segment is kept in any case.
-        for pair in segments.windows(2) {
-            let [segment, after] = pair else { break };
+        let mut unneeded = Unneeded { segments: 0, next: first };
+        // The last segment is kept in any case. Commands wait meanwhile, so not all
+        // of a long log goes at once.
+        for after in segments.iter().skip(1).take(MOST_SEGMENTS) {
             let is_old = match self.options.retention {
                 Retention::All => false,
                 Retention::Bytes(bytes) => end - after.base >= bytes,
@@ -81,7 +85,7 @@ impl Writer {
             if after.header.first.previous() > upto || !is_old {
                 break;
             }
-            unneeded.paths.push(segment.path.clone());
+            unneeded.segments += 1;
             unneeded.next = after.header.first;
         }
         Ok(unneeded)
@@ -116,10 +120,6 @@ impl Writer {
             self.disk.remove(&path).map_err(Failure::of("removing", &path))?;
         }
         Ok(())
-    }
-
-    fn sync_dir(&self) -> Result<(), Failure> {
-        self.disk.sync_dir(&self.dir).map_err(Failure::of("syncing the folder", &self.dir))
     }
 }
 

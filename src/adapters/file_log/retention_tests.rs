@@ -154,7 +154,7 @@ fn a_beginning_that_was_not_given_up_is_missed() {
     drop(writer);
     disk.remove(&path(9)).unwrap();
     let told = refused(&disk);
-    assert!(told.contains("from command 9 on, and its segments are missing"), "{told}");
+    assert!(told.contains("the segment that starts with command 9 is missing"), "{told}");
     let plan = Repair::plan(&disk, Path::new(DIR), start());
     assert!(matches!(plan, Err(RepairError::NoSegment(_))), "{plan:?}");
 }

@@ -91,10 +91,12 @@ impl<'a> Snapshot<'a> {
         let Self { disk, dir, name, header, copy, .. } = self;
         let fresh = copy.path.clone();
         let bytes = copy.finish()?;
-        read_back(disk, &fresh, &header, name, expected)?;
+        if let Err(error) = read_back(disk, &fresh, &header, name, expected) {
+            let _unfinished = disk.remove(&fresh);
+            return Err(error);
+        }
         let path = dir.join(name.to_string());
         disk.rename(&fresh, &path).map_err(Failure::of("renaming", &fresh))?;
-        disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
         remove_superseded(disk, dir)?;
         Ok(Made { path, bytes })
     }
@@ -141,10 +143,15 @@ pub(super) fn clean_up(disk: &dyn Disk, dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn remove_superseded(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Removes the segments that are no longer a part of the log. Returns which.
+pub(super) fn remove_superseded(disk: &dyn Disk, dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     let names = disk.list(dir).map_err(Failure::of("reading", dir))?;
     let superseded = Arranged::of(&names).superseded;
     let paths: Vec<_> = superseded.iter().map(|name| dir.join(name.to_string())).collect();
+    if !paths.is_empty() {
+        // What took their place may have been named just before a crash.
+        disk.sync_dir(dir).map_err(Failure::of("syncing the folder", dir))?;
+    }
     remove(disk, dir, &paths)?;
     Ok(paths)
 }

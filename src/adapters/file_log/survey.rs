@@ -133,6 +133,13 @@ pub(crate) fn survey(
             break;
         }
     }
+    if let Some(last) = survey.segments.last().filter(|last| last.is_snapshot())
+        && survey.tail == Tail::Clean
+    {
+        // Another one followed it when it was made.
+        let damage = Damage::NoSegment { expected: last.next };
+        return Err(at(last.path.clone(), last.bytes, damage).into());
+    }
     Ok(survey)
 }
 
