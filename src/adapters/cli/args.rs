@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_refused() {
-        for line in ["daybook --command-log-retention 3", "daybook serv", "daybook serve extra"] {
+        for line in ["daybook --command-log-rotation 3", "daybook serv", "daybook serve extra"] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), i32::from(EXIT_USAGE), "{line}");
         }
