@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::outages::until;
-use crate::program::{Service, daybook, json_of, run, send};
+use crate::program::{Service, daybook, json_of, run, send, tell_aloud};
 
 /// The size of the disk, and of what fills most of it beside the reserve.
 const DISK: &str = "size=5m";
@@ -22,7 +22,8 @@ const TINY_DISK: &str = "size=900k";
 /// The program with a file system of its own in that folder, of that size, which
 /// ends with it. `None` where this user may not make one.
 fn on_a_small_disk(data_dir: &Path, size: &str) -> Option<Command> {
-    let may = Command::new("unshare").args(["--mount", "true"]).output();
+    let try_it = ["--mount", "mount", "-t", "tmpfs", "tmpfs"];
+    let may = Command::new("unshare").args(try_it).arg(data_dir).output();
     if !may.is_ok_and(|output| output.status.success()) {
         return None;
     }
@@ -39,7 +40,7 @@ fn on_a_small_disk(data_dir: &Path, size: &str) -> Option<Command> {
 async fn start_on(size: &str) -> Option<(TempDir, Service, PathBuf)> {
     let folder = tempfile::tempdir().unwrap();
     let Some(mut command) = on_a_small_disk(folder.path(), size) else {
-        eprintln!("full_disk: not run, since this user may not mount a file system");
+        tell_aloud("tests of a full disk did not run: this user may not mount a file system");
         return None;
     };
     let service = Service::start_with(&mut command).await;

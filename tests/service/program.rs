@@ -1,6 +1,6 @@
 //! The program as a child process, on its own folder and a free port.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -26,6 +26,11 @@ pub(crate) fn daybook(data_dir: &Path) -> Command {
     command.env_clear().env("DATA_DIR", data_dir).env("BIND_ADDRESS", "127.0.0.1:0");
     command.stdin(Stdio::null());
     command
+}
+
+/// Says which tests did not run, also where the output of tests is captured.
+pub(crate) fn tell_aloud(line: &str) {
+    io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Runs the program to its end, which must come by itself.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::env;
-use std::io::Write;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +16,8 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use crate::program::tell_aloud;
 
 /// The image, as `scripts/surrealdb-image.sh` names it.
 const NAME: &str = "surrealdb/surrealdb";
@@ -35,8 +36,7 @@ pub(crate) async fn can_run() -> bool {
         let Err(reason) = provide_image().await else { return true };
         let is_demanded = env::var(DEMAND).is_ok_and(|demand| demand == "required");
         assert!(!is_demanded, "the container tests cannot run: {reason}");
-        let line = format!("container tests did not run: {reason}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        tell_aloud(&format!("container tests did not run: {reason}"));
         false
     });
     *answer.await
