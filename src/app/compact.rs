@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::attach::Failure;
 use super::fold::{begins_with_its_first, each_command};
 use super::unpark::learn_parked;
 use super::{Replay, ReplayError};
@@ -36,7 +35,7 @@ impl Replay {
         let Some(checkpoint) = self.desk.ports.store.checkpoint(log.id()).await? else {
             return Ok(Sequence::ZERO);
         };
-        let refused = |error: LogError| ReplayError::Refused(Failure::from(error).public_reason());
+        let refused = |error: LogError| ReplayError::Refused(error.to_string());
         let window = self.desk.options.heal_window_bytes;
         let floor = log.floor(checkpoint.applied, window).await.map_err(refused)?;
         learn_parked(&self.desk).await?;

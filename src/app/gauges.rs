@@ -16,8 +16,8 @@ pub struct Gauges {
     pub last_appended: Sequence,
     /// The last command that the database has applied; `None` until it was asked.
     pub last_applied: Option<Sequence>,
-    /// When the first command after that was accepted; `None` when there is none, or
-    /// it cannot be read.
+    /// When the first of the commands that `health` counts as waiting was accepted, but
+    /// for parked ones; `None` when there is none, or it cannot be read.
     pub oldest_unapplied: Option<DateTime<Utc>>,
     /// The size of what is retained of the log.
     pub log_bytes: u64,
@@ -28,13 +28,17 @@ impl Daybook {
     /// never asks the database.
     pub async fn gauges(&self) -> Gauges {
         let positions = self.desk().ports.log.positions();
-        let last_applied = self.desk().pending.applied_seq();
-        let from = last_applied.unwrap_or(positions.first.previous()).next();
+        let pending = &self.desk().pending;
+        let (last_applied, since) = (pending.applied_seq(), pending.waiting_since().seq);
+        let oldest_unapplied = match since < positions.last.seq {
+            true => accepted_at(self.desk(), since.next()).await,
+            false => None,
+        };
         Gauges {
             health: self.health(),
             last_appended: positions.last.seq,
             last_applied,
-            oldest_unapplied: accepted_at(self.desk(), from).await,
+            oldest_unapplied,
             log_bytes: positions.bytes,
         }
     }

@@ -272,8 +272,7 @@ impl Pending {
 
     /// Commands were read from the log.
     pub(super) fn index(&self, entries: &[Entry]) {
-        let mut state = self.lock();
-        let base = state.index.base();
+        let base = self.lock().index.base();
         let hashed = entries.iter().flat_map(|entry| {
             let hash = self.hash(entry.note_id());
             // What it stands for besides left nothing, and may as well be the same.
@@ -281,7 +280,7 @@ impl Pending {
             (first..=entry.seq().get()).map(move |seq| (Sequence::new(seq), hash))
         });
         let hashed: Vec<_> = hashed.collect();
-        state.index.fill(&hashed);
+        self.lock().index.fill(&hashed);
     }
 
     /// The commands before that one are not to be indexed.

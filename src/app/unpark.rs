@@ -76,7 +76,7 @@ async fn retained(desk: &Desk, seq: Sequence) -> Result<Option<Entry>, Failure> 
     };
     let found = found.filter(|entry| entry.seq() == seq);
     if found.is_none() {
-        tracing::error!(%seq, "a parked command is no longer retained by the log");
+        tracing::error!(%seq, "the log no longer holds a parked command as it was submitted");
     }
     Ok(found)
 }

@@ -31,7 +31,7 @@ pub async fn compact(settings: Settings, dry_run: bool) -> Result<Compacted, Ser
         replay.connect().await?;
         // That they belong together.
         replay.backlog().await?;
-        check_alone(&log, &store).await?;
+        let audit = Audit::new(Arc::clone(&log), Arc::clone(&store)).await?;
         let settled = replay.settled().await?;
         let segments = segments(&settings)?;
         let compacted = log.positions().compacted;
@@ -40,7 +40,11 @@ pub async fn compact(settings: Settings, dry_run: bool) -> Result<Compacted, Ser
         let through = sealed.iter().map(Segment::last).filter(|last| *last <= settled).max();
         let through = through.filter(|through| *through > compacted);
         let found = Compacted { settled, compacted, through, bytes_before, snapshot: None };
-        let Some(through) = through.filter(|_| !dry_run) else { return Ok(found) };
+        let Some(through) = through else { return Ok(found) };
+        check_alone(audit).await?;
+        if dry_run {
+            return Ok(found);
+        }
         let snapshot = replace(&settings, &log, &store, through).await?;
         Ok(Compacted { snapshot: Some(snapshot), ..found })
     };
@@ -51,11 +55,7 @@ pub async fn compact(settings: Settings, dry_run: bool) -> Result<Compacted, Ser
 /// Makes sure that the log alone tells what the database has: where other logs changed
 /// the same notes, or commands are lost, what it would be judged to amount to is not
 /// what its commands did, and they are all that tells.
-async fn check_alone(
-    log: &Arc<dyn CommandLog>,
-    store: &Arc<dyn NoteStore>,
-) -> Result<(), ServiceError> {
-    let audit = Audit::new(Arc::clone(log), Arc::clone(store)).await?;
+async fn check_alone(audit: Audit) -> Result<(), ServiceError> {
     let audited = compare(audit, false).await?;
     if audited.is_whole() {
         return Ok(());

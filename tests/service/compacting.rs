@@ -1,10 +1,11 @@
 //! `daybook log compact`, and what `COMMAND_LOG_RETENTION` keeps.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::outages::until;
 use crate::posting::{log, refused, told};
@@ -39,14 +40,20 @@ async fn status(data: &Path) -> Value {
     told(&log(small(data), &["status", "--json"]).await)
 }
 
-#[tokio::test]
-async fn a_compacted_log_makes_the_same_database() {
-    let folder = tempfile::tempdir().unwrap();
+/// A folder of data that a service has left, and the notes that it had.
+async fn served() -> (TempDir, PathBuf, Vec<Value>) {
+    let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let service = Service::start_with(&mut small(&data)).await;
     write(&service, 30).await;
     let notes = service.list().await;
     service.stop();
+    (folder, data, notes)
+}
+
+#[tokio::test]
+async fn a_compacted_log_makes_the_same_database() {
+    let (folder, data, notes) = served().await;
 
     let before = status(&data).await;
     let dry = told(&log(small(&data), &["compact", "--dry-run", "--json"]).await);
@@ -84,12 +91,7 @@ async fn a_compacted_log_makes_the_same_database() {
 
 #[tokio::test]
 async fn what_is_to_be_kept_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = folder.path().join("data");
-    let service = Service::start_with(&mut small(&data)).await;
-    write(&service, 30).await;
-    let notes = service.list().await;
-    service.stop();
+    let (_folder, data, notes) = served().await;
     let before = status(&data).await;
 
     let mut command = small(&data);

@@ -77,13 +77,7 @@ impl<'a> LogCopy<'a> {
         sequence: Sequence,
         submission: &Submission,
     ) -> Result<(), CopyError> {
-        let payload =
-            self.format.encode(submission).map_err(|error| CopyError::Disk(error.to_string()))?;
-        if payload.len() > MAX_PAYLOAD_BYTES as usize {
-            let (format, bytes) = (self.format, payload.len());
-            return Err(CopyError::TooLarge { sequence, format, bytes });
-        }
-        self.segment_for(log, segment)?.push(first, sequence, &payload)?;
+        self.segment_for(log, segment)?.push(first, sequence, submission)?;
         self.next = sequence.next();
         Ok(())
     }
@@ -157,10 +151,19 @@ impl SegmentCopy {
         &mut self,
         first: Sequence,
         sequence: Sequence,
-        payload: &[u8],
-    ) -> Result<(), Failure> {
-        push_frame(&mut self.buffer, self.header.salt, sequence, first.previous(), payload);
-        if self.buffer.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+        submission: &Submission,
+    ) -> Result<(), CopyError> {
+        let format = self.header.format;
+        let payload =
+            format.encode(submission).map_err(|error| CopyError::Disk(error.to_string()))?;
+        if payload.len() > MAX_PAYLOAD_BYTES as usize {
+            return Err(CopyError::TooLarge { sequence, format, bytes: payload.len() });
+        }
+        push_frame(&mut self.buffer, self.header.salt, sequence, first.previous(), &payload);
+        if self.buffer.len() >= WRITE_BYTES {
+            self.write()?;
+        }
+        Ok(())
     }
 
     fn write(&mut self) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::name::SegmentName;
 use super::recovery::recover;
 use super::survey::{Tail, survey};
 use super::{FileLogOptions, PayloadFormat};
-use crate::domain::{Command, LogId, NoteId, Precondition, Sequence, Submission};
+use crate::domain::{Command, LogId, NoteId, Sequence, Submission};
 
 const DIR: &str = "/log";
 const SALT: Salt = Salt([9, 8, 7, 6]);
@@ -122,14 +122,8 @@ fn sound(number: u8) -> Vec<(SegmentName, Vec<u8>)> {
 }
 
 fn push(bytes: &mut Vec<u8>, seq: u64, durable: u64) {
-    let submission = Submission {
-        accepted_at: chrono::DateTime::UNIX_EPOCH,
-        command: Command::Delete { id: NoteId::from_key("a").expect("a key") },
-        precondition: Precondition::None,
-        idempotency: None,
-        principal: None,
-        trace_id: None,
-    };
+    let command = Command::Delete { id: NoteId::from_key("a").expect("a key") };
+    let submission = Submission::of_the_log(chrono::DateTime::UNIX_EPOCH, command);
     let payload = PayloadFormat::Cbor.encode(&submission).expect("a payload");
     push_frame(bytes, SALT, Sequence::new(seq), Sequence::new(durable), &payload);
 }

@@ -16,7 +16,7 @@ use super::queue::{self, Ended, Request};
 use super::reader::Reader;
 use super::recovery::recover;
 use super::shared::{Ending, Shared};
-use super::{FileLogOptions, LOCK_FILE, MAX_PAYLOAD_BYTES};
+use super::{FileLogOptions, LOCK_FILE, MAX_PAYLOAD_BYTES, Retention};
 use crate::domain::{Entry, LogId, Position, Sequence, Submission};
 use crate::ports::{CommandLog, LogError, Positions, ReadLimit};
 
@@ -166,6 +166,9 @@ impl CommandLog for FileLog {
     }
 
     async fn release(&self, upto: Sequence, now: DateTime<Utc>) -> Result<Sequence, LogError> {
+        if self.options.retention == Retention::All {
+            return Ok(self.positions().first);
+        }
         let (answer, answered) = oneshot::channel();
         self.send(Request::Release { upto, now, answer }).await?;
         let failed = |source| LogError::Io { place: self.place(), source };

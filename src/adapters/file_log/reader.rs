@@ -32,10 +32,7 @@ impl Reader {
     /// As [`CommandLog::read`](crate::ports::CommandLog::read), blocking. What
     /// lies before a fault is returned; the read that starts with it fails.
     pub(super) fn read(&self, from: Sequence, limit: ReadLimit) -> Result<Vec<Entry>, LogError> {
-        let first = self.shared.index().first();
-        if from < first {
-            return Err(LogError::BeforeFirst { asked: from, first });
-        }
+        self.check_retained(from)?;
         let mut entries: Vec<Entry> = Vec::new();
         let mut start = 0;
         let mut next = None;
@@ -55,12 +52,19 @@ impl Reader {
             Ok(ControlFlow::Continue(()))
         });
         if entries.is_empty() {
+            // It may have been given up meanwhile, which is no end of the log.
+            self.check_retained(from)?;
             scanned?;
         }
         if next.is_some() {
             *self.cursor.lock().unwrap_or_else(PoisonError::into_inner) = next;
         }
         Ok(entries)
+    }
+
+    fn check_retained(&self, from: Sequence) -> Result<(), LogError> {
+        let first = self.shared.index().first();
+        if from < first { Err(LogError::BeforeFirst { asked: from, first }) } else { Ok(()) }
     }
 
     /// As [`CommandLog::locate`](crate::ports::CommandLog::locate), blocking.

@@ -54,24 +54,26 @@ impl Writer {
             tracing::info!(segments, first = %next,
                 "the beginning of the command log was given up, as COMMAND_LOG_RETENTION tells");
         }
-        if self.options.retention != Retention::All {
-            // Also what an earlier attempt has left.
-            remove_superseded(&*self.disk, &self.dir)?;
-            self.forget_starts_before(next)?;
-        }
+        // Also what an earlier attempt has left.
+        remove_superseded(&*self.disk, &self.dir)?;
+        self.forget_starts_before(next)?;
         Ok(next)
     }
 
     fn unneeded(&self, upto: Sequence, now: DateTime<Utc>) -> Result<Unneeded, Failure> {
-        let (segments, first) = {
+        // The last segment is kept in any case. Commands wait meanwhile, so not all
+        // of a long log goes at once.
+        let (followers, first) = {
             let index = self.shared.index();
-            (index.segments().to_vec(), index.first())
+            let followers = index.segments().iter().skip(1).take(MOST_SEGMENTS);
+            (followers.cloned().collect::<Vec<_>>(), index.first())
         };
         let end = self.active.base + self.written.offset;
         let mut unneeded = Unneeded { segments: 0, next: first };
-        // The last segment is kept in any case. Commands wait meanwhile, so not all
-        // of a long log goes at once.
-        for after in segments.iter().skip(1).take(MOST_SEGMENTS) {
+        for after in followers {
+            if after.header.first.previous() > upto {
+                break;
+            }
             let is_old = match self.options.retention {
                 Retention::All => false,
                 Retention::Bytes(bytes) => end - after.base >= bytes,
@@ -82,7 +84,7 @@ impl Writer {
                     accepted_at.zip(kept_from).is_some_and(|(at, from)| at < from)
                 }
             };
-            if after.header.first.previous() > upto || !is_old {
+            if !is_old {
                 break;
             }
             unneeded.segments += 1;

@@ -12,6 +12,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::PayloadFormat;
 use super::copy::{CopyError, SegmentCopy};
 use super::creation::create_fresh;
 use super::disk::Disk;
@@ -19,7 +20,6 @@ use super::failure::Failure;
 use super::frame::{HEADER_BYTES, SegmentHeader};
 use super::name::{Arranged, SegmentName};
 use super::segment::{Scan, Scanner};
-use super::{MAX_PAYLOAD_BYTES, PayloadFormat};
 use crate::domain::{LogId, Sequence, Submission};
 
 /// A snapshot in the making.
@@ -67,13 +67,7 @@ impl<'a> Snapshot<'a> {
     /// # Errors
     /// When the system refuses, or it takes more room than a frame has.
     pub(crate) fn push(&mut self, seq: Sequence, what: &Submission) -> Result<(), CopyError> {
-        let format = self.header.format;
-        let payload = format.encode(what).map_err(|error| CopyError::Disk(error.to_string()))?;
-        if payload.len() > MAX_PAYLOAD_BYTES as usize {
-            let (sequence, bytes) = (seq, payload.len());
-            return Err(CopyError::TooLarge { sequence, format, bytes });
-        }
-        self.copy.push(self.next, seq, &payload)?;
+        self.copy.push(self.next, seq, what)?;
         self.next = seq.next();
         Ok(())
     }
