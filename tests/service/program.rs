@@ -1,6 +1,6 @@
 //! The program as a child process, on its own folder and a free port.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -29,8 +29,9 @@ pub(crate) fn daybook(data_dir: &Path) -> Command {
 }
 
 /// Says which tests did not run, also where the output of tests is captured.
+#[cfg(feature = "surreal")]
 pub(crate) fn tell_aloud(line: &str) {
-    io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// Runs the program to its end, which must come by itself.
