@@ -29,7 +29,7 @@ use tracing::{info, warn};
 
 pub use self::adopt::adopt;
 pub use self::compact::compact;
-use self::database::{database_name, make_store};
+use self::database::{database_name, make_measured_store};
 pub use self::doctor::doctor;
 use self::measuring::Measuring;
 pub use self::offline::{audit, rebuild, replay};
@@ -121,7 +121,7 @@ pub enum ServiceError {
 /// The service, opened and ready to be run.
 pub struct Service {
     settings: Settings,
-    log: Arc<dyn CommandLog>,
+    log: Arc<FileLog>,
     store: Arc<dyn NoteStore>,
     daybook: Arc<Daybook>,
     applier: Applier,
@@ -136,10 +136,11 @@ impl Service {
     /// When the data folder or the log in it cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
         check_retention(&settings)?;
-        let log = open_log(&settings).await?;
-        let store = make_store(&settings)?;
         let measuring = Measuring::new()?;
-        let ports = Ports { metrics: measuring.port(), ..ports(&log, &store) };
+        let log = Arc::new(open_files(&settings, measuring.disk()).await?);
+        let store = measuring.store(make_measured_store(&settings, measuring.port())?);
+        let as_log: Arc<dyn CommandLog> = log.clone();
+        let ports = Ports { metrics: measuring.port(), ..ports(&as_log, &store) };
         let (daybook, applier) = Daybook::new(ports, app_options(&settings));
         Ok(Self { settings, log, store, daybook: Arc::new(daybook), applier, measuring })
     }
@@ -158,11 +159,9 @@ impl Service {
         self.announce(&listener);
         let options = http::Options::default();
         let options = options.with_request_timeout(self.settings.request_timeout.get())?;
-        let router = http::router_with(
-            self.measuring.routes(&self.daybook),
-            Arc::clone(&self.daybook),
-            options,
-        );
+        let further = self.measuring.routes(&self.daybook, &self.log);
+        let router = http::router_with(further, Arc::clone(&self.daybook), options);
+        let router = self.measuring.requests(router);
         let (stop, stopped) = watch::channel(false);
         // A task of its own: no request can cancel it.
         let mut applier = tokio::spawn(self.applier.run(stopped));
@@ -271,6 +270,8 @@ fn app_options(settings: &Settings) -> Options {
         heal_window_bytes: settings.heal_window.get(),
         unavailable_after: settings.db_unavailable_timeout.get(),
         startup_max_wait: settings.startup_max_wait.get(),
+        // A step loads and commits, and each may take that long.
+        stalled_after: settings.db_operation_timeout.get() * 2,
         probe_interval: settings.db_detection_time.get() / 2,
         cache_max_bytes: settings.cache_max_bytes.get(),
         cache_ttl: settings.cache_ttl.get(),
@@ -290,16 +291,19 @@ fn check_retention(settings: &Settings) -> Result<(), StoreError> {
 }
 
 async fn open_log(settings: &Settings) -> Result<Arc<dyn CommandLog>, ServiceError> {
+    Ok(Arc::new(open_files(settings, Arc::new(OsDisk)).await?))
+}
+
+async fn open_files(settings: &Settings, disk: Arc<dyn Disk>) -> Result<FileLog, ServiceError> {
     let data_dir = settings.data_dir.clone();
     let options = log_options(settings);
     // It reads the whole log.
     let opening = spawn_blocking(move || {
         prepare(&data_dir)?;
         settle(&OsDisk, &data_dir)?;
-        FileLog::open(Arc::new(OsDisk), &data_dir.join(LOG_FOLDER), options)
-            .map_err(ServiceError::Log)
+        FileLog::open(disk, &data_dir.join(LOG_FOLDER), options).map_err(ServiceError::Log)
     });
-    Ok(Arc::new(opening.await??))
+    opening.await?
 }
 
 fn log_options(settings: &Settings) -> FileLogOptions {

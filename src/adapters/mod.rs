@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod file_log;
 pub mod http;
+#[cfg(feature = "metrics-detailed")]
+pub mod measured;
 pub mod memory;
 pub mod no_metrics;
 #[cfg(feature = "metrics-basic")]

@@ -125,7 +125,7 @@ async fn a_database_that_answers_in_vain_is_tried_as_the_backoff_says() {
     let (_stop, stopped) = watch::channel(false);
     let applier = tokio::spawn(fixture.applier.run(stopped));
     tokio::time::sleep(Duration::from_secs(63)).await;
-    let failed = |of: &Measurement| matches!(of, Measurement::StoreFailed { .. });
+    let failed = |of: &Measurement| matches!(of, Measurement::Retrying { .. });
     let attempts = fixture.metrics.taken().iter().filter(|of| failed(of)).count();
     assert!((5..=7).contains(&attempts), "{attempts} attempts in 63 s");
     applier.abort();

@@ -50,6 +50,15 @@ impl Failure {
         }
     }
 
+    /// A stable name.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Log(error) => error.code(),
+            Self::Mismatch(_) => "mismatch",
+        }
+    }
+
     /// Whether trying again may help without anyone's doing.
     pub(super) fn is_transient(&self) -> bool {
         match self {

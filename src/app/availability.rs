@@ -180,6 +180,11 @@ impl Availability {
         self.lock().is_up()
     }
 
+    /// For how long the database has not answered, if so.
+    pub(super) fn away_for(&self) -> Option<Duration> {
+        self.lock().away().map(|(since, _)| since.elapsed())
+    }
+
     /// Waits until reads cannot be answered by the database.
     pub(super) async fn away(&self) {
         // The sender lives as long as `self`, so this cannot end early.
@@ -230,16 +235,10 @@ impl Availability {
     }
 
     fn connection_state(&self, inner: &Inner) -> State {
-        let silence = inner.silence.as_ref().map(|(since, reason)| (since, reason.as_str()));
-        let away = match &inner.connection {
-            Connection::Up => silence,
-            Connection::Barred { reason } => {
-                return State::Unhealthy { reason: reason.clone() };
-            }
-            Connection::Untried { since } => Some((since, "not reached yet")),
-            Connection::Down { since, reason } => Some((since, reason.as_str())),
-        };
-        match away {
+        if let Connection::Barred { reason } = &inner.connection {
+            return State::Unhealthy { reason: reason.clone() };
+        }
+        match inner.away() {
             None => State::Healthy,
             Some((since, reason)) => {
                 let reason = reason.to_owned();
@@ -276,6 +275,18 @@ impl Availability {
 }
 
 impl Inner {
+    /// Since when the database does not answer, and why.
+    fn away(&self) -> Option<(Instant, &str)> {
+        match &self.connection {
+            Connection::Up => {
+                self.silence.as_ref().map(|(since, reason)| (*since, reason.as_str()))
+            }
+            Connection::Barred { .. } => None,
+            Connection::Untried { since } => Some((*since, "not reached yet")),
+            Connection::Down { since, reason } => Some((*since, reason)),
+        }
+    }
+
     fn is_up(&self) -> bool {
         matches!(self.connection, Connection::Up) && self.silence.is_none()
     }

@@ -15,6 +15,9 @@ use super::{
 use crate::domain::{CommandId, LogId, NoteId, Sequence};
 use crate::ports::{NoteQuery, Page, Parked, StoreError};
 
+/// The service is Degraded when the queue is fuller than that.
+const NEARLY_FULL: f64 = 0.8;
+
 /// Everything that can be asked of the service.
 pub struct Daybook {
     desk: Arc<Desk>,
@@ -154,11 +157,13 @@ impl Daybook {
             max_bytes: limits.max_bytes,
             parked: self.desk.parked().len(),
         };
-        let state = match self.desk.availability.state() {
-            State::Healthy if queue.is_nearly_full() => {
+        let stall = self.desk.look_at_applier();
+        let state = match (self.desk.availability.state(), stall) {
+            (State::Healthy | State::Degraded { .. }, Some(reason)) => State::Unhealthy { reason },
+            (State::Healthy, None) if queue.fill() > NEARLY_FULL => {
                 State::Degraded { reason: "the queue is more than 80 % full".to_owned() }
             }
-            state => state,
+            (state, _) => state,
         };
         let availability = &self.desk.availability;
         Health {
@@ -186,12 +191,5 @@ impl Daybook {
             Ok(Err(error)) => Err(failed(&self.desk, &error)),
             Err(_) => Err(unavailable(&self.desk)),
         }
-    }
-}
-
-impl QueueHealth {
-    fn is_nearly_full(&self) -> bool {
-        let over = |used: u64, max: u64| u128::from(used) * 5 > u128::from(max) * 4;
-        over(self.commands, self.max_commands) || over(self.bytes, self.max_bytes)
     }
 }

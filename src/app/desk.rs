@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::availability::Availability;
+use super::heartbeat::Heartbeat;
 use super::judge::{Judged, judge, notes_of, parked_command};
 use super::parking::ParkedCommands;
 use super::pending::Pending;
@@ -30,6 +31,7 @@ pub(super) struct Desk {
     pub(super) options: Options,
     pub(super) pending: Pending,
     pub(super) availability: Availability,
+    pub(super) heartbeat: Heartbeat,
     parked: Mutex<ParkedCommands>,
     /// What operators want done about them.
     pub(super) orders: Orders,
@@ -43,6 +45,7 @@ impl Desk {
         Self {
             pending: Pending::new(ports.log.positions(), &options),
             availability: Availability::new(options.unavailable_after),
+            heartbeat: Heartbeat::new(),
             parked: Mutex::default(),
             orders: Orders::default(),
             settled: Settled::default(),

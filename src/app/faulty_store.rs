@@ -27,6 +27,8 @@ pub(crate) enum Fault {
     Ghost,
     /// The connection breaks before it is made.
     Cut,
+    /// It never ends.
+    Hang,
 }
 
 /// The decorator. Each call takes the next planned fault.
@@ -90,6 +92,7 @@ impl FaultyStore {
             Fault::Before => Err(StoreError::Internal("nobody knows".to_owned())),
             Fault::After => call.await.and_then(|_| Err(timed_out())),
             Fault::Ghost => Err(timed_out()),
+            Fault::Hang => std::future::pending().await,
             Fault::Cut => {
                 self.inner.close(Continuity::Suspect).await?;
                 Err(StoreError::ConnectionFailed("cut".to_owned()))

@@ -1,6 +1,8 @@
 //! What is the case, for whoever measures.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::desk::Desk;
 use super::{Daybook, Health};
@@ -21,6 +23,11 @@ pub struct Gauges {
     pub oldest_unapplied: Option<DateTime<Utc>>,
     /// The size of what is retained of the log.
     pub log_bytes: u64,
+    /// Since when the database does not answer; `None` while it does.
+    pub unavailable_since: Option<DateTime<Utc>>,
+    /// Until when writes are accepted if the database stays away, which may be past;
+    /// `None` while it answers, or when they are accepted for as long as that takes.
+    pub accepted_until: Option<DateTime<Utc>>,
 }
 
 impl Daybook {
@@ -34,14 +41,28 @@ impl Daybook {
             true => accepted_at(self.desk(), since.next()).await,
             false => None,
         };
+        let (now, away_for) = (self.desk().ports.clock.now(), self.desk().availability.away_for());
+        let unavailable_since =
+            away_for.and_then(|away_for| now.checked_sub_signed(signed(away_for)));
+        let limit = self.desk().options.unavailable_after;
+        let accepted_until = unavailable_since
+            .zip(limit)
+            .and_then(|(since, limit)| since.checked_add_signed(signed(limit)));
         Gauges {
             health: self.health(),
             last_appended: positions.last.seq,
             last_applied,
             oldest_unapplied,
             log_bytes: positions.bytes,
+            unavailable_since,
+            accepted_until,
         }
     }
+}
+
+/// As the calendar counts; what it cannot count is as long as it can.
+fn signed(span: Duration) -> TimeDelta {
+    TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX)
 }
 
 async fn accepted_at(desk: &Desk, seq: Sequence) -> Option<DateTime<Utc>> {

@@ -97,3 +97,13 @@ pub struct QueueHealth {
     /// How many they may take.
     pub max_bytes: u64,
 }
+
+impl QueueHealth {
+    /// How full it is, by commands or by bytes, whichever is more: at 1 writes are
+    /// refused.
+    #[must_use]
+    pub fn fill(&self) -> f64 {
+        let share = |used: u64, max: u64| used as f64 / max.max(1) as f64;
+        share(self.commands, self.max_commands).max(share(self.bytes, self.max_bytes))
+    }
+}

@@ -19,6 +19,7 @@ mod fold;
 mod gauges;
 mod heal;
 mod health;
+mod heartbeat;
 mod index_backlog;
 mod judge;
 mod last_known;
@@ -73,6 +74,8 @@ mod fixture;
 mod heal_model_tests;
 #[cfg(test)]
 mod heal_tests;
+#[cfg(test)]
+mod heartbeat_tests;
 #[cfg(test)]
 mod instances_tests;
 #[cfg(test)]

@@ -35,6 +35,9 @@ pub struct Options {
     pub unavailable_after: Option<Duration>,
     /// How long the database may take to be reached for the first time.
     pub startup_max_wait: Duration,
+    /// How long commands may wait, with a database that answers, without any being
+    /// applied before the applier counts as stalled.
+    pub stalled_after: Duration,
     /// How often the database is asked for a sign of life, and how long it may
     /// take to give one.
     pub probe_interval: Duration,
@@ -58,6 +61,7 @@ impl Default for Options {
             heal_window_bytes: 1 << 30,
             unavailable_after: Some(Duration::from_secs(30)),
             startup_max_wait: Duration::from_secs(600),
+            stalled_after: Duration::from_secs(60),
             probe_interval: Duration::from_millis(2500),
             return_interval: Duration::from_secs(1),
             retention_interval: Duration::from_secs(60),

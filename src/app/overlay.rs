@@ -11,7 +11,7 @@ use super::last_known::Fold;
 use super::pending::Snapshot;
 use super::{Consistency, ReadNote};
 use crate::domain::{Change, Command, Note, NoteId, Precondition, Sequence, Submission, decide};
-use crate::ports::{LogError, ReadLimit};
+use crate::ports::{LogError, Measurement, ReadLimit};
 
 /// A stretch of log is read at once when at least every second command of it is
 /// wanted, up to so many.
@@ -114,7 +114,9 @@ pub(super) async fn overlay(desk: &Desk, id: &NoteId) -> Result<Option<ReadNote>
         return Ok(shown(state, Consistency::Pending));
     }
     let may_show = snapshot.is_fresh && snapshot.is_complete;
-    Ok(shown(state, Consistency::Stale).filter(|_| may_show))
+    let recalled = shown(state, Consistency::Stale).filter(|_| may_show);
+    desk.ports.metrics.record(Measurement::Recalled { found: recalled.is_some() });
+    Ok(recalled)
 }
 
 /// The note with the commands that are held for it, on what the database holds.

@@ -13,6 +13,7 @@ pub(super) async fn watch(desk: &Desk) {
     let interval = desk.options.probe_interval;
     loop {
         sleep(interval).await;
+        desk.look_at_applier();
         if desk.availability.is_attached() {
             probe(desk, interval).await;
         }

@@ -8,7 +8,7 @@ use super::index_backlog::index_upto;
 use super::overlay::{overlay, overlay_held};
 use super::{Consistency, ReadError, ReadNote};
 use crate::domain::NoteId;
-use crate::ports::{LogError, StoreError};
+use crate::ports::{LogError, Measurement, StoreError};
 
 /// How a wait for the database ended.
 enum Waited<T> {
@@ -72,7 +72,11 @@ async fn from_database(
             return Ok(Some(ReadNote { note, consistency, assumed: false }));
         }
         let held = timeout_at(deadline, overlay_held(desk, id, note)).await;
-        return held.ok().and_then(readable).map(Some).ok_or_else(|| unavailable(desk));
+        return held
+            .ok()
+            .and_then(|held| readable(desk, held))
+            .map(Some)
+            .ok_or_else(|| unavailable(desk));
     }
 }
 
@@ -110,7 +114,6 @@ impl Patience<'_> {
                 Waited::Late => {
                     self.asked = true;
                     let known = without_database(desk, id, deadline).await;
-
                     if known.is_some() {
                         return Ok(Err(known));
                     }
@@ -123,7 +126,7 @@ impl Patience<'_> {
 /// Waits until the database has every acknowledged change of that note.
 async fn caught_up(desk: &Desk, id: &NoteId) {
     let end = desk.pending.backlog_end();
-    if readable(index_upto(desk, end).await.map(Some)).is_none() {
+    if readable(desk, index_upto(desk, end).await.map(Some)).is_none() {
         // Any note may have a command in the backlog.
         desk.pending.applied_upto(end).await;
     }
@@ -134,11 +137,15 @@ async fn caught_up(desk: &Desk, id: &NoteId) {
 
 /// What is known without the database.
 async fn without_database(desk: &Desk, id: &NoteId, deadline: Instant) -> Option<ReadNote> {
-    timeout_at(deadline, overlay(desk, id)).await.ok().and_then(readable)
+    let known = timeout_at(deadline, overlay(desk, id)).await;
+    known.ok().and_then(|known| readable(desk, known))
 }
 
-fn readable<T>(read: Result<Option<T>, LogError>) -> Option<T> {
+fn readable<T>(desk: &Desk, read: Result<Option<T>, LogError>) -> Option<T> {
     read.unwrap_or_else(|error| {
+        if matches!(error, LogError::Corrupt { .. }) {
+            desk.ports.metrics.record(Measurement::CorruptRead);
+        }
         tracing::warn!(code = error.code(), %error, "the log could not be read for a note");
         None
     })

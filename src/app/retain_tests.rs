@@ -17,6 +17,7 @@ const WINDOW: Options = Options {
     heal_window_bytes: 400,
     unavailable_after: None,
     startup_max_wait: Duration::MAX,
+    stalled_after: Duration::from_secs(60),
     probe_interval: Duration::from_secs(3600),
     return_interval: Duration::from_secs(1),
     retention_interval: Duration::from_secs(60),

@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use super::attach::Failure;
 use super::{Applier, ApplierError};
-use crate::ports::{Measurement, StoreError};
+use crate::ports::{LogError, Measurement, StoreError};
 
 impl Applier {
     /// Says what is in the way and when to try again.
     pub(super) fn blocked(&mut self, failure: &Failure) -> Result<Duration, ApplierError> {
         let retry_after = self.backoff.next_delay().min(self.patience(failure)?);
         tracing::warn!(reason = %failure, ?retry_after, "commands cannot be applied at the moment");
+        let metrics = &self.desk.ports.metrics;
+        metrics.record(Measurement::Retrying { code: failure.code(), after: retry_after });
+        if matches!(failure, Failure::Log(LogError::Corrupt { .. })) {
+            metrics.record(Measurement::CorruptRead);
+        }
         self.lost(failure, retry_after);
         Ok(retry_after)
     }
@@ -19,11 +24,10 @@ impl Applier {
     pub(super) fn lost(&mut self, failure: &Failure, retry_after: Duration) {
         self.cursor = None;
         self.tell_settled();
-        if let Failure::Store(error) = failure {
-            self.desk.ports.metrics.record(Measurement::StoreFailed { code: error.code() });
-            if !error.is_an_answer() {
-                self.connected = None;
-            }
+        if let Failure::Store(error) = failure
+            && !error.is_an_answer()
+        {
+            self.connected = None;
         }
         let (availability, reason) = (&self.desk.availability, failure.public_reason());
         // What answers in its place may be a proxy whose server is away.

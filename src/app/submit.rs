@@ -41,7 +41,9 @@ pub(super) async fn submit(
 
 /// Takes a place in the queue, or says why there is none.
 fn admit(desk: &Desk, command: &Command) -> Result<(), SubmitError> {
-    if !desk.availability.accepts_writes() {
+    // Who accepts writes for as long as the database is away does so here, too.
+    let is_stalled = desk.options.unavailable_after.is_some() && desk.is_stalled();
+    if is_stalled || !desk.availability.accepts_writes() {
         return Err(refused(desk, Refusal::Unavailable));
     }
     let limits = desk.options.queue;

@@ -44,11 +44,143 @@ pub enum Measurement {
         /// How many gaps in the markers were closed.
         batches: u64,
     },
-    /// A call to the database failed.
-    StoreFailed {
-        /// The [`code`](super::StoreError::code) of the error.
+    /// The applier cannot go on, and tries again.
+    Retrying {
+        /// The code of what is in the way.
         code: &'static str,
+        /// After so long.
+        after: Duration,
     },
+    /// What was appended was made durable, for one or many at once.
+    Synced {
+        /// How long the disk took.
+        took: Duration,
+    },
+    /// A call to the database ended.
+    Called {
+        /// Which.
+        call: StoreCall,
+        /// From its beginning to its end.
+        took: Duration,
+        /// The [`code`](super::StoreError::code) of its error, if it failed.
+        failed: Option<&'static str>,
+    },
+    /// A connection of the pool was closed.
+    ConnectionClosed {
+        /// Why.
+        ending: ConnectionEnding,
+        /// How long it was there.
+        lived: Duration,
+    },
+    /// A note without pending commands was looked for among those that are
+    /// remembered, since the database was away.
+    Recalled {
+        /// Whether it could be shown.
+        found: bool,
+    },
+    /// A command could not be read, because the log is damaged there.
+    CorruptRead,
+}
+
+/// A call to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the method of `NoteStore` of that name")]
+pub enum StoreCall {
+    Connect,
+    Ping,
+    Version,
+    Get,
+    Load,
+    Query,
+    Commit,
+    Checkpoint,
+    Markers,
+    Rejections,
+    Recorded,
+    Parked,
+    RebuildIndexes,
+    Close,
+}
+
+impl StoreCall {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Connect,
+        Self::Ping,
+        Self::Version,
+        Self::Get,
+        Self::Load,
+        Self::Query,
+        Self::Commit,
+        Self::Checkpoint,
+        Self::Markers,
+        Self::Rejections,
+        Self::Recorded,
+        Self::Parked,
+        Self::RebuildIndexes,
+        Self::Close,
+    ];
+
+    /// A stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Ping => "ping",
+            Self::Version => "version",
+            Self::Get => "get",
+            Self::Load => "load",
+            Self::Query => "query",
+            Self::Commit => "commit",
+            Self::Checkpoint => "checkpoint",
+            Self::Markers => "markers",
+            Self::Rejections => "rejections",
+            Self::Recorded => "recorded",
+            Self::Parked => "parked",
+            Self::RebuildIndexes => "rebuild_indexes",
+            Self::Close => "close",
+        }
+    }
+
+    /// What it is about, as a stable name; `none` for the database as a whole.
+    #[must_use]
+    pub fn collection(self) -> &'static str {
+        match self {
+            Self::Connect | Self::Ping | Self::Version | Self::Close => "none",
+            // Everything that goes with a batch is in its transaction.
+            Self::Get | Self::Load | Self::Query | Self::Commit | Self::RebuildIndexes => "notes",
+            Self::Checkpoint => "checkpoints",
+            Self::Markers => "markers",
+            Self::Rejections | Self::Recorded => "rejections",
+            Self::Parked => "parked",
+        }
+    }
+}
+
+/// Why a connection of the pool was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectionEnding {
+    /// It had been there for as long as one may.
+    Expired,
+    /// Nobody had used it for long.
+    Idle,
+    /// It broke, or the server was lost.
+    Error,
+}
+
+impl ConnectionEnding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Expired, Self::Idle, Self::Error];
+
+    /// A stable name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Idle => "idle",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// Why a write was refused before it was logged.

@@ -20,7 +20,7 @@ pub use batch::{
 };
 pub use clock::Clock;
 pub use command_log::{CommandLog, LogError, Positions, ReadLimit};
-pub use metrics::{Measurement, Metrics, Refusal};
+pub use metrics::{ConnectionEnding, Measurement, Metrics, Refusal, StoreCall};
 pub use note_ids::NoteIds;
 pub use note_store::NoteStore;
 pub use query::{After, NoteQuery, Page, Sort, SortKey};

@@ -59,6 +59,22 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Every [`code`](Self::code).
+    pub const CODES: [&str; 12] = [
+        "not-connected",
+        "connection-failed",
+        "timeout",
+        "pool-exhausted",
+        "checkpoint-moved",
+        "note-changed",
+        "conflict",
+        "transaction-failed",
+        "unsupported-version",
+        "misconfigured",
+        "unreadable",
+        "internal",
+    ];
+
     /// Whether the same call may succeed later without anyone's help.
     #[must_use]
     pub fn is_transient(&self) -> bool {

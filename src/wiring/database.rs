@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 #[cfg(not(feature = "surreal"))]
 use crate::adapters::memory::MemoryStore;
+use crate::adapters::no_metrics::NoMetrics;
 use crate::adapters::settings::Settings;
 #[cfg(feature = "surreal")]
 use crate::adapters::settings::{self, Count, Endpoint};
@@ -12,7 +13,7 @@ use crate::adapters::surreal::{
     AuthLevel, Credentials, PoolOptions, SurrealOptions, SurrealStore, VersionPolicy,
     memtable_bytes,
 };
-use crate::ports::{NoteStore, StoreError};
+use crate::ports::{Metrics, NoteStore, StoreError};
 
 /// Who can read the database beside the process that posts to it.
 #[cfg_attr(
@@ -54,9 +55,17 @@ pub(super) fn reach(_settings: &Settings) -> Reach {
     )
 }
 
+/// The store, not connected, of which nobody measures anything.
+pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {
+    make_measured_store(settings, Arc::new(NoMetrics))
+}
+
 /// The store, not connected.
 #[cfg(feature = "surreal")]
-pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {
+pub(super) fn make_measured_store(
+    settings: &Settings,
+    metrics: Arc<dyn Metrics>,
+) -> Result<Arc<dyn NoteStore>, StoreError> {
     if matches!(settings.db_endpoint, Endpoint::UnderDataDir | Endpoint::SurrealKv(_))
         && let Some(warning) = heal_window_warning(settings.heal_window.get(), memtable_bytes())
     {
@@ -77,7 +86,7 @@ pub(super) fn make_store(settings: &Settings) -> Result<Arc<dyn NoteStore>, Stor
         pool: pool(settings)?,
         ..SurrealOptions::new(database_name(settings))
     };
-    Ok(Arc::new(SurrealStore::new(options)?))
+    Ok(Arc::new(SurrealStore::new(options)?.with_metrics(metrics)))
 }
 
 #[cfg(feature = "surreal")]
@@ -152,7 +161,10 @@ pub(super) fn database_name(settings: &Settings) -> String {
 }
 
 #[cfg(not(feature = "surreal"))]
-pub(super) fn make_store(_settings: &Settings) -> Result<Arc<dyn NoteStore>, StoreError> {
+pub(super) fn make_measured_store(
+    _settings: &Settings,
+    _metrics: Arc<dyn Metrics>,
+) -> Result<Arc<dyn NoteStore>, StoreError> {
     tracing::warn!(
         "this build has no SurrealDB: DB_ENDPOINT has no effect, notes are kept in memory and \
          built anew from the command log at every start"

@@ -82,6 +82,12 @@ impl FileLog {
         &self.dir
     }
 
+    /// How many segments are retained.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.shared.index().segments().len()
+    }
+
     async fn send(&self, request: Request) -> Result<(), Ending> {
         let Some(requests) = &self.requests else { return Err(Ending::Closed) };
         match requests.send(request).await {

@@ -5,11 +5,22 @@
 //! The names are one table ([`FAMILIES`]), from which `docs/metrics.md` is made. No
 //! label has a value that a client chooses.
 
+mod basic;
+#[cfg(feature = "metrics-detailed")]
+mod detailed;
+#[cfg(feature = "metrics-all")]
+mod further;
 mod metrics;
+mod registering;
+#[cfg(feature = "metrics-detailed")]
+mod requests;
 mod routes;
 mod table;
 
+pub use basic::LogFiles;
 pub use metrics::PrometheusMetrics;
+#[cfg(feature = "metrics-detailed")]
+pub use requests::measured;
 pub use routes::routes;
 pub use table::{FAMILIES, Family, Kind, Level};
 

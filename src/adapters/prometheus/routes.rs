@@ -8,23 +8,38 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use tokio::task::spawn_blocking;
 
-use super::PrometheusMetrics;
+use super::{LogFiles, PrometheusMetrics};
 use crate::app::Daybook;
 
 /// The text format, version 0.0.4.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The route for a scrape, beside those of the service.
-pub fn routes(metrics: Arc<PrometheusMetrics>, daybook: Arc<Daybook>) -> Router {
-    Router::new().route("/metrics", get(scrape)).with_state((metrics, daybook))
+/// How to look at the files of the log. It may block.
+type Look = dyn Fn() -> LogFiles + Send + Sync;
+
+#[derive(Clone)]
+struct Scraped {
+    metrics: Arc<PrometheusMetrics>,
+    daybook: Arc<Daybook>,
+    look: Arc<Look>,
 }
 
-async fn scrape(
-    State((metrics, daybook)): State<(Arc<PrometheusMetrics>, Arc<Daybook>)>,
-) -> Response {
+/// The route for a scrape, beside those of the service.
+pub fn routes(
+    metrics: Arc<PrometheusMetrics>,
+    daybook: Arc<Daybook>,
+    look: impl Fn() -> LogFiles + Send + Sync + 'static,
+) -> Router {
+    let scraped = Scraped { metrics, daybook, look: Arc::new(look) };
+    Router::new().route("/metrics", get(scrape)).with_state(scraped)
+}
+
+async fn scrape(State(Scraped { metrics, daybook, look }): State<Scraped>) -> Response {
     let gauges = daybook.gauges().await;
-    match metrics.render(&gauges) {
+    let files = spawn_blocking(move || look()).await.unwrap_or_default();
+    match metrics.render(&gauges, files) {
         Ok(text) => {
             ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, "no-store")], text).into_response()
         }

@@ -20,7 +20,8 @@ use super::remote::session::{Caller, Session};
 use super::remote::target::{self, Target};
 use super::version::Verdict;
 use super::{SurrealOptions, read, schema};
-use crate::ports::{Continuity, StoreError};
+use crate::adapters::no_metrics::NoMetrics;
+use crate::ports::{Continuity, Metrics, StoreError};
 
 /// How long connecting waits for another process to let go of the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +41,7 @@ pub struct SurrealStore {
     pub(super) begun: Arc<Begun>,
     /// Held while connecting or closing.
     pub(super) life: Mutex<Life>,
+    metrics: Arc<dyn Metrics>,
 }
 
 /// The way to the database.
@@ -95,7 +97,14 @@ impl SurrealStore {
         };
         let (link, failed) = (RwLock::new(None), AtomicBool::new(false));
         let begun = Arc::default();
-        Ok(Self { options, endpoint, target, link, failed, begun, life: Mutex::new(life) })
+        let (life, metrics) = (Mutex::new(life), Arc::new(NoMetrics));
+        Ok(Self { options, endpoint, target, link, failed, begun, life, metrics })
+    }
+
+    /// The same store, whose connections are measured.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Arc<dyn Metrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     pub(super) fn link(&self) -> Result<Link, StoreError> {
@@ -267,7 +276,8 @@ impl SurrealStore {
         despite_conflicts(define).await?;
         let anchor = Connection::new(client).await?;
         let servers = anchor.servers().await?;
-        let session = Session::start(&self.options, target.clone(), anchor).await?;
+        let metrics = Arc::clone(&self.metrics);
+        let session = Session::start(&self.options, target.clone(), anchor, metrics).await?;
         // A break between the two answers would show here.
         session.ping().await?;
         let is_same = match (&life.servers, &servers) {

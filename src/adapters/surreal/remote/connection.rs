@@ -18,7 +18,7 @@ use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::{classify, finish};
 use crate::adapters::surreal::options::{AuthLevel, Credentials};
 use crate::adapters::surreal::{SurrealOptions, read};
-use crate::ports::StoreError;
+use crate::ports::{ConnectionEnding, Measurement, Metrics, StoreError};
 
 /// The empty table that connections watch.
 const WATCHED: &str = "connection";
@@ -38,6 +38,22 @@ pub(in crate::adapters::surreal) struct Connection {
     pub(super) made: Instant,
     /// When it was used last.
     pub(super) used: Instant,
+    /// Of one in the pool.
+    life: Option<Life>,
+}
+
+/// Tells, when it goes, how long a connection was there and why it is no more.
+struct Life {
+    began: Instant,
+    ending: ConnectionEnding,
+    metrics: Arc<dyn Metrics>,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        let (ending, lived) = (self.ending, self.began.elapsed());
+        self.metrics.record(Measurement::ConnectionClosed { ending, lived });
+    }
 }
 
 /// How long making a connection may take. Neither the SDK nor the pool has a
@@ -88,7 +104,21 @@ impl Connection {
             || async { client.select(WATCHED).live().await.map_err(|error| classify(&error)) };
         let watch = despite_conflicts(register).await?;
         let (client, watch, now) = (Arc::new(client), Mutex::new(watch), Instant::now());
-        Ok(Self { client, watch, is_broken: false, is_checked: false, made: now, used: now })
+        let (is_broken, is_checked, made, used) = (false, false, now, now);
+        Ok(Self { client, watch, is_broken, is_checked, made, used, life: None })
+    }
+
+    /// From now on it is told when and why it is closed.
+    pub(super) fn measure(&mut self, metrics: Arc<dyn Metrics>) {
+        let (began, ending) = (self.made, ConnectionEnding::Error);
+        self.life = Some(Life { began, ending, metrics });
+    }
+
+    /// It is to be closed for that reason, and not because it broke.
+    pub(super) fn ends(&mut self, ending: ConnectionEnding) {
+        if let Some(life) = &mut self.life {
+            life.ending = ending;
+        }
     }
 
     pub(super) fn client(&self) -> Arc<Client> {

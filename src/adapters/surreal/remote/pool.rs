@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::connection::{Connection, PATIENCE, dial};
 use super::target::Target;
 use crate::adapters::surreal::SurrealOptions;
-use crate::ports::StoreError;
+use crate::ports::{ConnectionEnding, Metrics, StoreError};
 
 /// Makes the connections of one session.
 pub(super) struct Dialer {
@@ -26,6 +26,8 @@ pub(super) struct Dialer {
     pub(super) lost: Arc<watch::Sender<bool>>,
     /// Told whenever a connection is given up.
     pub(super) gap: Arc<Notify>,
+    /// Where it is told how long connections lived.
+    pub(super) metrics: Arc<dyn Metrics>,
 }
 
 impl ManageConnection for Dialer {
@@ -35,11 +37,12 @@ impl ManageConnection for Dialer {
     async fn connect(&self) -> Result<Connection, StoreError> {
         let made = async { Connection::new(dial(&self.options, &self.target).await?).await };
         let late = Err(StoreError::Timeout { operation: "connect", after: PATIENCE });
-        let connection = timeout(PATIENCE, made).await.unwrap_or(late)?;
+        let mut connection = timeout(PATIENCE, made).await.unwrap_or(late)?;
         if let Err(error) = self.anchor.ping(self.options.ping_timeout).await {
             self.lost.send_replace(true);
             return Err(error);
         }
+        connection.measure(Arc::clone(&self.metrics));
         Ok(connection)
     }
 
@@ -54,8 +57,12 @@ impl ManageConnection for Dialer {
         }
         // One that is always in use when the others are checked.
         let limits = &self.options.pool;
+        let is_broken = connection.is_broken || connection.was_reset();
         let is_overdue = connection.made.elapsed() >= limits.max_lifetime + limits.round();
-        let is_broken = connection.is_broken || is_overdue || connection.was_reset();
+        if is_overdue && !is_broken {
+            connection.ends(ConnectionEnding::Expired);
+        }
+        let is_broken = is_broken || is_overdue;
         if is_broken {
             self.gap.notify_one();
         }

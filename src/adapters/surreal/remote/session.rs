@@ -15,7 +15,7 @@ use super::target::Target;
 use super::upkeep::{fill, keep};
 use crate::adapters::surreal::SurrealOptions;
 use crate::adapters::surreal::engine::Client;
-use crate::ports::{PoolState, StoreError};
+use crate::ports::{Metrics, PoolState, StoreError};
 
 /// Who makes a call. Readers together leave one connection of the pool to the
 /// applier, so that slow lists do not look as if the database were away.
@@ -44,6 +44,7 @@ impl Session {
         options: &SurrealOptions,
         target: Target,
         anchor: Connection,
+        metrics: Arc<dyn Metrics>,
     ) -> Result<Self, StoreError> {
         let (anchor, lost) = (Arc::new(anchor), Arc::new(watch::Sender::new(false)));
         let gap = Arc::new(Notify::new());
@@ -53,6 +54,7 @@ impl Session {
             anchor: Arc::clone(&anchor),
             lost: Arc::clone(&lost),
             gap: Arc::clone(&gap),
+            metrics,
         };
         let limits = options.pool;
         let pool = Pool::builder()

@@ -11,7 +11,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::pool::Dialer;
 use crate::adapters::surreal::{PoolOptions, SurrealOptions};
-use crate::ports::StoreError;
+use crate::ports::{ConnectionEnding, StoreError};
 
 /// How long to wait after a connection could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -68,6 +68,7 @@ async fn check(pool: &Pool<Dialer>, options: &SurrealOptions) {
         let Ok(mut connection) = pool.get().await else { return };
         if connection.used.elapsed() >= limits.idle_timeout && pool.state().connections > limits.min
         {
+            connection.ends(ConnectionEnding::Idle);
             connection.is_broken = true;
             continue;
         }
@@ -79,6 +80,9 @@ async fn check(pool: &Pool<Dialer>, options: &SurrealOptions) {
         match pool.dedicated_connection().await {
             Ok(successor) => {
                 let used = connection.used;
+                if is_alive {
+                    connection.ends(ConnectionEnding::Expired);
+                }
                 *connection = successor;
                 (connection.is_checked, connection.used) = (true, used);
             }
