@@ -8,20 +8,41 @@ use tokio::time::Instant;
 
 use super::fixture::{options, server_options, store, until};
 use super::session::{Caller, Session};
+use crate::adapters::memory::MemoryMetrics;
 use crate::adapters::surreal::engine::Client;
 use crate::adapters::surreal::error::classify;
 use crate::adapters::surreal::store::Link;
 use crate::adapters::surreal::{PoolOptions, SurrealOptions, SurrealStore};
 use crate::domain::LogId;
-use crate::ports::{NoteQuery, NoteStore, PoolState, Sort, SortKey, StoreError};
+use crate::ports::{
+    ConnectionEnding, Measurement, NoteQuery, NoteStore, PoolState, Sort, SortKey, StoreError,
+};
 
 /// A server, a proxy in front of it, and a store that is connected through it.
 async fn connected(pool: PoolOptions) -> (Server, Proxy, Arc<SurrealStore>) {
+    let (server, proxy, store, _) = measured(pool).await;
+    (server, proxy, store)
+}
+
+/// The same, and what was measured.
+async fn measured(pool: PoolOptions) -> (Server, Proxy, Arc<SurrealStore>, Arc<MemoryMetrics>) {
     let server = Server::started(Storage::Memory).await.unwrap();
     let proxy = Proxy::start(server.address()).await.unwrap();
-    let store = Arc::new(store(SurrealOptions { pool, ..options(proxy.endpoint()) }));
+    let metrics = Arc::new(MemoryMetrics::default());
+    let store = store(SurrealOptions { pool, ..options(proxy.endpoint()) });
+    let store = Arc::new(store.with_metrics(metrics.clone()));
     store.connect().await.unwrap();
-    (server, proxy, store)
+    (server, proxy, store, metrics)
+}
+
+/// How the connections ended that were closed, and how long they lived.
+fn closed(metrics: &MemoryMetrics) -> Vec<(ConnectionEnding, Duration)> {
+    let taken = metrics.taken().into_iter();
+    let closed = taken.filter_map(|of| match of {
+        Measurement::ConnectionClosed { ending, lived } => Some((ending, lived)),
+        _ => None,
+    });
+    closed.collect()
 }
 
 fn pool(min: u32, max: u32) -> PoolOptions {
@@ -126,7 +147,8 @@ async fn a_call_that_is_given_up_keeps_its_connection_to_its_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_shrinks_to_its_minimum_and_not_below() {
     let idle_timeout = Duration::from_millis(400);
-    let (_server, proxy, store) = connected(PoolOptions { idle_timeout, ..pool(2, 6) }).await;
+    let options = PoolOptions { idle_timeout, ..pool(2, 6) };
+    let (_server, proxy, store, metrics) = measured(options).await;
     assert_eq!(state(&store).total, 2, "it is filled before anyone calls");
     until("growth", async || {
         calls(&proxy, &store, 12).await;
@@ -141,6 +163,10 @@ async fn it_shrinks_to_its_minimum_and_not_below() {
     .await;
     // The anchor is no part of the pool.
     until("closing", async || proxy.open() == 3).await;
+    let closed = closed(&metrics);
+    assert!(closed.len() >= 4, "{closed:?}");
+    let is_idle = |(ending, lived): &_| *ending == ConnectionEnding::Idle && *lived >= idle_timeout;
+    assert!(closed.iter().all(is_idle), "{closed:?}");
     let quiet = Instant::now();
     while quiet.elapsed() < 2 * idle_timeout {
         assert_eq!(state(&store).total, 2);
@@ -152,7 +178,8 @@ async fn it_shrinks_to_its_minimum_and_not_below() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_old_is_replaced_in_its_place() {
     let max_lifetime = Duration::from_millis(300);
-    let (_server, proxy, store) = connected(PoolOptions { max_lifetime, ..pool(2, 2) }).await;
+    let options = PoolOptions { max_lifetime, ..pool(2, 2) };
+    let (_server, proxy, store, metrics) = measured(options).await;
     let made = proxy.made();
     until("replacement", async || {
         assert_eq!(state(&store).total, 2);
@@ -161,13 +188,19 @@ async fn what_is_old_is_replaced_in_its_place() {
     .await;
     store.checkpoint(log()).await.unwrap();
     until("closing", async || proxy.open() <= 5).await;
+    let closed = closed(&metrics);
+    assert!(closed.len() >= 2, "{closed:?}");
+    let is_old =
+        |(ending, lived): &_| *ending == ConnectionEnding::Expired && *lived >= max_lifetime;
+    assert!(closed.iter().all(is_old), "{closed:?}");
 }
 
 /// One that is always in use at the time of a check gets old, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_old_is_replaced_under_load() {
     let max_lifetime = Duration::from_millis(200);
-    let (_server, proxy, store) = connected(PoolOptions { max_lifetime, ..pool(1, 1) }).await;
+    let options = PoolOptions { max_lifetime, ..pool(1, 1) };
+    let (_server, proxy, store, metrics) = measured(options).await;
     let made = proxy.made();
     until("replacement", async || {
         let calls = (0..8).map(|_| {
@@ -181,12 +214,14 @@ async fn what_is_old_is_replaced_under_load() {
         proxy.made() >= made + 2
     })
     .await;
+    let closed = closed(&metrics);
+    assert!(closed.iter().all(|(ending, _)| *ending == ConnectionEnding::Expired), "{closed:?}");
 }
 
 /// The session goes on: the anchor tells that the server is the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_broken_connection_is_replaced_before_anyone_needs_it() {
-    let (_server, proxy, store) = connected(pool(2, 3)).await;
+    let (_server, proxy, store, metrics) = measured(pool(2, 3)).await;
     until("rest", async || proxy.open() == 3 && state(&store).idle == 2).await;
     for _ in 0..3 {
         let made = proxy.made();
@@ -200,6 +235,8 @@ async fn one_broken_connection_is_replaced_before_anyone_needs_it() {
         }
     }
     store.ping().await.unwrap();
+    let endings: Vec<_> = closed(&metrics).into_iter().map(|(ending, _)| ending).collect();
+    assert_eq!(endings, [ConnectionEnding::Error; 3]);
 }
 
 fn session(store: &SurrealStore) -> Arc<Session> {
