@@ -162,7 +162,7 @@ impl StoreCall {
 pub enum ConnectionEnding {
     /// It had been there for as long as one may.
     Expired,
-    /// Nobody had used it for long.
+    /// Nobody had used it for long, or there were enough when it was made.
     Idle,
     /// It broke, or the server was lost.
     Error,

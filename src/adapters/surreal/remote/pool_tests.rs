@@ -215,7 +215,12 @@ async fn what_is_old_is_replaced_under_load() {
     })
     .await;
     let closed = closed(&metrics);
-    assert!(closed.iter().all(|(ending, _)| *ending == ConnectionEnding::Expired), "{closed:?}");
+    // One that was made while a caller made another was never needed.
+    let is_surplus =
+        |(ending, lived): &_| *ending == ConnectionEnding::Idle && *lived < max_lifetime;
+    let is_old = |(ending, _): &_| *ending == ConnectionEnding::Expired;
+    assert!(closed.iter().all(|of| is_old(of) || is_surplus(of)), "{closed:?}");
+    assert!(closed.iter().any(is_old), "{closed:?}");
 }
 
 /// The session goes on: the anchor tells that the server is the same.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bb8::Pool;
+use bb8::{AddError, Pool};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -33,8 +33,9 @@ pub(super) async fn fill(pool: &Pool<Dialer>, min: u32) -> Result<(), StoreError
     }
     while let Some(dialed) = dialing.join_next().await {
         let dialed = dialed.map_err(|_| StoreError::Internal("dialing was aborted".to_owned()))?;
-        if pool.add(dialed?).is_err() {
+        if let Err(AddError::NoCapacity(mut surplus)) = pool.add(dialed?) {
             // Callers were quicker, and have filled it to its maximum.
+            surplus.ends(ConnectionEnding::Idle);
             return Ok(());
         }
     }
