@@ -58,6 +58,14 @@ lint:
     cargo clippy --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 
+# Count the lines that the tests run, by module and for the areas that matter most.
+coverage *arguments:
+    scripts/coverage.sh {{arguments}}
+
+# Watch an outage through Prometheus, and see which alerts fire.
+watch-outage:
+    scripts/watch-outage.sh
+
 # Format the sources.
 fmt:
     cargo fmt --all

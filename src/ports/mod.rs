@@ -28,3 +28,5 @@ pub use store_error::StoreError;
 
 #[cfg(test)]
 pub(crate) mod contract;
+#[cfg(test)]
+mod error_tests;

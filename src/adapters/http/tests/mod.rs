@@ -9,5 +9,6 @@ mod list;
 mod observed;
 mod parked;
 mod pieces;
+mod problems;
 mod serving;
 mod writes;
