@@ -66,6 +66,10 @@ coverage *arguments:
 watch-outage:
     scripts/watch-outage.sh
 
+# Check the alert rules with their tests, and the dashboard; gets promtool where it is missing.
+check-ops:
+    scripts/check-ops.sh
+
 # Format the sources.
 fmt:
     cargo fmt --all
