@@ -153,7 +153,7 @@ families_are_known() {
     for what in "$rules_names" "$dashboard_names" "$tests_names"; do
         [[ -s $work/$what ]] || fail "no family was found in the $what"
         unknown="$(comm -23 "$work/$what" "$known")"
-        [[ -z $unknown ]] || fail "the $what name families that $metrics does not:"$'\n'"$unknown"
+        [[ -z $unknown ]] || fail "families that $metrics does not have, in the $what:"$'\n'"$unknown"
     done
 }
 rules_names="alert rules" dashboard_names="dashboard" tests_names="tests of the rules"
