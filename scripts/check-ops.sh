@@ -3,7 +3,9 @@
 # Prometheus, and the dashboard. Every family that they name must be one of
 # docs/metrics.md, and every alert must have its entry in docs/operating.md.
 #
-#     scripts/check-ops.sh
+#     scripts/check-ops.sh [SCRAPE]
+#
+# With a file, it is that which promtool checks: what a service told at /metrics.
 #
 # It needs promtool. Where that is missing it is taken out of the package
 # `prometheus` of the system's own sources (Debian, Ubuntu) into the cache; nothing
@@ -50,6 +52,12 @@ if [[ -z $promtool ]]; then
     promtool="$cache/promtool"
     [[ -x $promtool ]] || promtool_from_package "$cache"
     "$promtool" --version >/dev/null 2>&1 || fail "$promtool does not run"
+fi
+
+if [[ -n ${1:-} ]]; then
+    "$promtool" check metrics <"$1" || fail "what a scrape told is not as it should be"
+    echo "check-ops: $(grep -c '^# TYPE ' "$1") families, as promtool wants them"
+    exit
 fi
 
 work="$(mktemp -d)"

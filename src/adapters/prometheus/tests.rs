@@ -81,6 +81,10 @@ async fn a_scrape_has_the_families_of_the_table_and_no_other() {
     get(&router, "/metrics").await;
     while applier.apply_next().await.unwrap() != Step::CaughtUp {}
     let (_, text) = get(&router, "/metrics").await;
+    // For promtool to look at.
+    if let Some(path) = std::env::var_os("DAYBOOK_WRITE_SCRAPE") {
+        std::fs::write(path, &text).unwrap();
+    }
     let mut found = BTreeMap::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
