@@ -256,7 +256,8 @@ pub(super) fn delete(key: &str) -> Command {
 }
 
 pub(super) fn request(command: Command) -> WriteRequest {
-    WriteRequest { command, precondition: Precondition::None, trace_id: None }
+    let precondition = Precondition::None;
+    WriteRequest { command, precondition, trace_id: None, wait: Wait::ToDeadline }
 }
 
 pub(super) fn soon() -> Instant {

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::faulty_store::Fault;
-use super::fixture::{Fixture, create, put};
+use super::fixture::{Fixture, create, put, request};
 use super::*;
 use crate::domain::*;
 use crate::ports::Refusal;
@@ -34,9 +34,7 @@ async fn running(options: Options) -> Running {
 }
 
 async fn write(daybook: &std::sync::Arc<Daybook>, key: &str) -> Result<Submitted, SubmitError> {
-    let request =
-        WriteRequest { command: create(key), precondition: Precondition::None, trace_id: None };
-    daybook.submit(request, Instant::now() + Duration::from_secs(1)).await
+    daybook.submit(request(create(key)), Instant::now() + Duration::from_secs(1)).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,8 @@ pub use gauges::Gauges;
 pub use health::{DatabaseHealth, Health, QueueHealth, State};
 pub use options::{Options, Ports, QueueLimits};
 pub use outcome::{
-    CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, WriteRequest,
+    CommandState, Consistency, Outcome, ReadError, ReadNote, SubmitError, Submitted, Wait,
+    WriteRequest,
 };
 pub use release::{Release, ReleaseError};
 pub use replay::{Backlog, Replay, ReplayError};

@@ -1,5 +1,7 @@
 //! What a client is told.
 
+use tokio::time::Instant;
+
 use crate::domain::{Change, Command, CommandId, Note, NoteId, Precondition, Rejection, Version};
 use crate::ports::Refusal;
 
@@ -12,6 +14,19 @@ pub struct WriteRequest {
     pub precondition: Precondition,
     /// The trace that the request belongs to.
     pub trace_id: Option<String>,
+    /// How long its outcome is waited for once it is logged.
+    pub wait: Wait,
+}
+
+/// How long the outcome of a command is waited for, once it is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until the deadline of the request.
+    ToDeadline,
+    /// Until then, or until the deadline where that is earlier.
+    Until(Instant),
+    /// Not at all.
+    No,
 }
 
 /// What became of a command: its change, or why it was rejected.

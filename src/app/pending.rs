@@ -46,7 +46,8 @@ pub(super) struct Pending {
 }
 
 struct State {
-    waiters: HashMap<Sequence, oneshot::Sender<Outcome>>,
+    /// Who waits for the outcome of each command; `None` where nobody does.
+    waiters: HashMap<Sequence, Option<oneshot::Sender<Outcome>>>,
     unclaimed: VecDeque<(Sequence, Outcome)>,
     /// The commands that are not applied, by note.
     index: PendingIndex,
@@ -137,12 +138,14 @@ impl Pending {
         self.lock().arrived(size);
     }
 
-    /// A submission was logged there. Returns where its outcome will arrive.
+    /// A submission was logged there. Returns where its outcome will arrive, if it
+    /// is awaited.
     pub(super) fn register(
         &self,
         seq: Sequence,
         note: &NoteId,
         size: u64,
+        is_awaited: bool,
     ) -> oneshot::Receiver<Outcome> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
@@ -150,7 +153,7 @@ impl Pending {
         // Read under the lock that `publish` moves it under.
         if seq > self.applied() {
             state.index.insert(seq, self.hash(note));
-            state.waiters.insert(seq, sender);
+            state.waiters.insert(seq, is_awaited.then_some(sender));
         } else if let Some(at) = state.unclaimed.iter().position(|(s, _)| *s == seq)
             && let Some((_, outcome)) = state.unclaimed.remove(at)
         {
@@ -181,7 +184,7 @@ impl Pending {
                 continue;
             };
             // A caller that is past its deadline has been told "pending".
-            drop(waiter.send(outcome));
+            let _told = waiter.map(|waiter| waiter.send(outcome));
         }
         let excess = state.unclaimed.len().saturating_sub(MAX_UNCLAIMED);
         state.unclaimed.drain(..excess);

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::desk::Desk;
-use super::{Outcome, SubmitError, Submitted, WriteRequest};
+use super::{Outcome, SubmitError, Submitted, Wait, WriteRequest};
 use crate::domain::{Command, CommandId, Position, Submission};
 use crate::ports::{LogError, Measurement, Refusal};
 
@@ -21,7 +21,7 @@ pub(super) async fn submit(
     deadline: Instant,
 ) -> Result<Submitted, SubmitError> {
     admit(desk, &request.command)?;
-    let note_id = request.command.note_id().clone();
+    let (note_id, wait) = (request.command.note_id().clone(), request.wait);
     // A task of its own: when the caller goes away, the command that is already
     // on its way must still be accounted for.
     let logged = tokio::spawn(append(Arc::clone(desk), request));
@@ -30,9 +30,14 @@ pub(super) async fn submit(
         Ok(Err(_)) | Err(_) => return Err(SubmitError::Unclear),
     };
     let command_id = CommandId { log: desk.ports.log.id(), seq: position.seq };
+    let until = match wait {
+        Wait::ToDeadline => deadline,
+        Wait::Until(until) => until.min(deadline),
+        Wait::No => return Ok(Submitted { command_id, note_id, outcome: None }),
+    };
     let outcome = tokio::select! {
         biased;
-        outcome = timeout_at(deadline, outcome) => outcome.ok().and_then(Result::ok),
+        outcome = timeout_at(until, outcome) => outcome.ok().and_then(Result::ok),
         // It may be away for long, and the client has what it needs.
         () = desk.availability.known_away() => None,
     };
@@ -63,6 +68,7 @@ async fn append(
     let started = Instant::now();
     let note_id = request.command.note_id().clone();
     let size = request.command.size();
+    let is_awaited = request.wait != Wait::No;
     let submission = Submission {
         accepted_at: desk.ports.clock.now(),
         command: request.command,
@@ -73,7 +79,7 @@ async fn append(
     };
     match desk.ports.log.append(submission).await {
         Ok(position) => {
-            let outcome = desk.pending.register(position.seq, &note_id, size);
+            let outcome = desk.pending.register(position.seq, &note_id, size, is_awaited);
             desk.availability.log_answered(None);
             let took = started.elapsed();
             desk.ports.metrics.record(Measurement::Appended { seq: position.seq, took });

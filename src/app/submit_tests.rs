@@ -90,7 +90,7 @@ async fn an_outcome_is_kept_for_a_caller_that_asks_a_moment_later() {
     let entries = fixture.log.read(Sequence::FIRST, limit).await.unwrap();
     assert!(pending.enter(1, 1, 1));
     pending.publish(position, &entries, vec![(Sequence::FIRST, Ok(Change::Deleted))]);
-    let outcome = pending.register(Sequence::FIRST, &id("a"), 1).await.unwrap();
+    let outcome = pending.register(Sequence::FIRST, &id("a"), 1, true).await.unwrap();
     assert_eq!(outcome, Ok(Change::Deleted));
     assert_eq!(pending.waits_for(&id("a")), None);
 }

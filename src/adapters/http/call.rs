@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::answer;
 use super::options::Deadlines;
+use super::prefer::Preferences;
 use super::problem::Problem;
 use super::trace::TraceId;
 use crate::app::{Daybook, WriteRequest};
@@ -20,6 +21,8 @@ pub(super) struct Call {
     /// Until when the application must answer.
     pub(super) deadline: Instant,
     trace_id: String,
+    preferences: Preferences,
+    came_in: Instant,
 }
 
 impl FromRequestParts<Arc<Daybook>> for Call {
@@ -31,7 +34,13 @@ impl FromRequestParts<Arc<Daybook>> for Call {
     ) -> Result<Self, Problem> {
         let deadlines = parts.extensions.get::<Deadlines>().ok_or_else(Problem::internal)?;
         let TraceId(trace_id) = parts.extensions.get().cloned().ok_or_else(Problem::internal)?;
-        Ok(Self { daybook: Arc::clone(daybook), deadline: deadlines.app, trace_id })
+        Ok(Self {
+            daybook: Arc::clone(daybook),
+            deadline: deadlines.app,
+            trace_id,
+            preferences: Preferences::read(&parts.headers),
+            came_in: Instant::now(),
+        })
     }
 }
 
@@ -43,7 +52,13 @@ impl Call {
         command: Command,
         precondition: Precondition,
     ) -> Result<Response, Problem> {
-        let request = WriteRequest { command, precondition, trace_id: Some(self.trace_id) };
-        Ok(answer::written(self.daybook.submit(request, self.deadline).await?))
+        let Self { daybook, deadline, trace_id, preferences, came_in } = self;
+        let (trace_id, wait) = (Some(trace_id), preferences.wait(came_in));
+        let request = WriteRequest { command, precondition, trace_id, wait };
+        let submitted = daybook.submit(request, deadline).await?;
+        let applied = preferences.applied(submitted.outcome.is_some());
+        let mut response = answer::written(submitted);
+        response.headers_mut().extend(applied);
+        Ok(response)
     }
 }

@@ -31,6 +31,7 @@ mod notes;
 mod options;
 mod parked;
 mod precondition;
+mod prefer;
 mod problem;
 mod query_string;
 mod request;

@@ -17,7 +17,7 @@ use crate::adapters::http::{Options, router};
 use crate::adapters::memory::{
     ManualClock, MemoryLog, MemoryMetrics, MemoryStore, SequentialNoteIds,
 };
-use crate::app::{self, Applier, Daybook, Ports, Step, WriteRequest};
+use crate::app::{self, Applier, Daybook, Ports, Step, Wait, WriteRequest};
 use crate::domain::{Checked, Command, LogId, NoteDraft, Precondition, Sequence};
 use crate::ports::CommandLog as _;
 
@@ -78,6 +78,7 @@ impl Service {
             command: Command::Create { id: self.daybook.next_id(), draft },
             precondition: Precondition::None,
             trace_id: None,
+            wait: Wait::ToDeadline,
         };
         drop(self.daybook.submit(request, Instant::now()).await);
         self.log.wait_past(Sequence::ZERO).await.unwrap();

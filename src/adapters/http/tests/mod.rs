@@ -9,6 +9,7 @@ mod list;
 mod observed;
 mod parked;
 mod pieces;
+mod preferences;
 mod problems;
 mod serving;
 mod writes;
