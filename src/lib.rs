@@ -19,3 +19,5 @@ pub mod wiring;
 
 #[cfg(test)]
 mod architecture_tests;
+#[cfg(test)]
+mod log_page_tests;

@@ -197,7 +197,7 @@ fn tell(error: &Error) -> u8 {
         // That it cannot be written is nothing that anyone could be told.
         let _ = writeln!(io::stderr(), "daybook: {error}");
     } else {
-        tracing::error!("{error}");
+        tracing::error!(reason = %error, "the program ends");
     }
     if is_usage { EXIT_USAGE } else { EXIT_FAILURE }
 }

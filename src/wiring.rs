@@ -182,7 +182,7 @@ impl Service {
         let closed = self.log.close().await.map_err(ServiceError::Close);
         let continuity = *applied.as_ref().unwrap_or(&Continuity::Suspect);
         if let Err(error) = self.store.close(continuity).await {
-            warn!(code = error.code(), %error, "the database was not closed cleanly");
+            warn!(code = error.code(), reason = %error, "the database was not closed cleanly");
         }
         applied?;
         served?;
@@ -212,10 +212,11 @@ impl Service {
             }
         };
         warn!(
-            "COMMAND_LOG_SYNC is {}, so acknowledged writes are not durable: they survive a kill \
-             of this process, but a power loss or a crash of the system may take {at_risk}; the database may \
-             then be ahead of the log, and nothing is applied until someone steps in",
-            self.settings.command_log_sync
+            sync = %self.settings.command_log_sync,
+            at_risk,
+            "with this COMMAND_LOG_SYNC acknowledged writes are not durable: they survive a kill \
+             of this process, but not a power loss or a crash of the system; the database may then \
+             be ahead of the log, and nothing is applied until someone steps in"
         );
     }
 }

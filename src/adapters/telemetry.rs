@@ -4,9 +4,13 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::panic::{self, PanicHookInfo};
 
-use tracing::error;
-use tracing_subscriber::EnvFilter;
+use tracing::{Subscriber, error};
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, registry};
 
 /// Where the SDK warns that a watch was not ended. It asks for that whenever one
 /// is dropped, over a session that it never signs in (3.3.5, `method/live.rs`),
@@ -54,17 +58,25 @@ pub enum TelemetryError {
 /// # Errors
 /// When the filter cannot be used, or when it was called before.
 pub fn start(style: LogStyle, filter: Option<&str>) -> Result<(), TelemetryError> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(parse_filter(filter.unwrap_or("info"))?)
-        .with_writer(io::stderr);
+    let filter = parse_filter(filter.unwrap_or("info"))?;
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
-    match style {
-        LogStyle::Text => subscriber.with_ansi(colour).try_init(),
-        LogStyle::Json => subscriber.json().flatten_event(true).with_current_span(false).try_init(),
-    }
-    .map_err(|_| TelemetryError::Twice)?;
+    let lines = lines(style, colour, io::stderr).with_filter(filter);
+    registry().with(lines).try_init().map_err(|_| TelemetryError::Twice)?;
     panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Writes each event as a line.
+fn lines<S, W>(style: LogStyle, colour: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer);
+    match style {
+        LogStyle::Text => lines.with_ansi(colour).boxed(),
+        LogStyle::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    }
 }
 
 /// Panics are log lines like all others. The message is only told where it is a
@@ -105,6 +117,41 @@ mod tests {
     #[case("warn,axum=trace", "axum::rejection=off,axum=trace,warn")]
     fn a_bare_level_is_for_this_crate(#[case] given: &str, #[case] used: &str) {
         assert_eq!(parse_filter(given).unwrap().to_string(), used);
+    }
+
+    /// What `docs/logs.md` says of every JSON line.
+    #[test]
+    fn a_json_line_has_its_fields_at_the_top() {
+        let (read, write) = std::io::pipe().unwrap();
+        let write = std::sync::Mutex::new(write);
+        let subscriber = registry().with(lines(LogStyle::Json, true, write));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(last = 7_u64, retry_after_ms = 1.5, code = "timeout", "alone");
+            let request_id = "req-1";
+            let _entered = tracing::info_span!("request", request_id).entered();
+            tracing::warn!(trace_id = None::<&str>, "in a request");
+        });
+        let lines: Vec<serde_json::Value> = io::BufRead::lines(io::BufReader::new(read))
+            .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+            .collect();
+        let keys = |line: &serde_json::Value| -> Vec<String> {
+            line.as_object().unwrap().keys().cloned().collect()
+        };
+        let [alone, inside] = &lines[..] else { panic!("{lines:?}") };
+        let common = ["level", "message", "target", "timestamp"];
+        let own = ["code", "last", "retry_after_ms"];
+        let mut expected = [&common[..], &own[..]].concat();
+        expected.sort_unstable();
+        assert_eq!(keys(alone), expected);
+        assert_eq!((&alone["last"], &alone["retry_after_ms"]), (&7.into(), &1.5.into()));
+        assert!(alone["timestamp"].as_str().unwrap().ends_with('Z'), "{alone}");
+        assert_eq!((&alone["level"], &alone["message"]), (&"INFO".into(), &"alone".into()));
+        assert_eq!(alone["target"], "daybook::adapters::telemetry::tests");
+        let mut expected = [&common[..], &["spans"]].concat();
+        expected.sort_unstable();
+        assert_eq!(keys(inside), expected, "what is not there is left out");
+        let span = serde_json::json!([{ "name": "request", "request_id": "req-1" }]);
+        assert_eq!(inside["spans"], span);
     }
 
     #[rstest]

@@ -12,13 +12,13 @@ use super::attach::{Cursor, Failure, check_history, resume};
 use super::backoff::Backoff;
 use super::desk::{Contention, Desk, parking};
 use super::index_backlog::index_backlog;
-use super::judge::outcome_name;
 use super::parking::{Narrowing, Refused};
 use super::probe::{self, Return};
 use super::release::carry_out;
 use super::retain::retain;
 use super::step::{ApplierError, Step};
 use super::submit::waiting;
+use super::telling;
 use crate::domain::{Entry, Position, Sequence};
 use crate::ports::{Batch, Checkpoint, Continuity, LogError, Marker, Measurement, StoreError};
 
@@ -177,7 +177,9 @@ impl Applier {
             let Some(first) = entries.first().filter(|_| error.is_poison()) else {
                 return Err(error.into());
             };
-            match self.narrowing.refused(entries.len()) {
+            let refused = self.narrowing.refused(entries.len());
+            telling::refused(refused, entries.len(), first, &error);
+            match refused {
                 Refused::Narrow => {}
                 Refused::Again(pause) => sleep(pause).await,
                 Refused::Park(attempts) => {
@@ -282,7 +284,8 @@ impl Applier {
     fn settle(&mut self, checkpoint: Option<Checkpoint>) {
         let Some(attempt) = self.in_doubt.take() else { return };
         if checkpoint == Some(attempt.batch.checkpoint) {
-            tracing::info!(upto = %attempt.batch.checkpoint.applied, "a commit in doubt had been applied");
+            let last = attempt.batch.checkpoint.applied.get();
+            tracing::info!(last, "a commit in doubt had been applied");
             self.applied(attempt);
         } else if checkpoint == attempt.batch.expected {
             self.in_doubt = Some(attempt);
@@ -325,14 +328,11 @@ impl Applier {
         }
         self.made = 0;
         self.narrowing.committed();
-        self.desk.committed(&batch);
+        self.desk.committed(&batch, &entries);
         self.tell_settled();
-        for (seq, outcome) in &outcomes {
-            tracing::debug!(%seq, outcome = outcome_name(outcome), "applied a command");
-        }
-        let commands = entries.len();
+        let (commands, took) = (entries.len(), started.elapsed());
+        telling::judged(&entries, &outcomes, took);
         self.desk.pending.publish(upto, &entries, outcomes);
-        let took = started.elapsed();
         self.desk.availability.answered(self.desk.ports.clock.now(), took);
         let metrics = &self.desk.ports.metrics;
         metrics.record(Measurement::Applied { upto: upto.seq, commands: commands as u64, took });

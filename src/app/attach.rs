@@ -178,8 +178,11 @@ pub(super) async fn resume(
     let heal_floor = log.floor(applied, desk.options.heal_window_bytes).await?;
     let first = log.positions().first;
     if checkpoint.is_none() && first > Sequence::FIRST {
-        tracing::warn!(%first, "the database knows nothing of this log, whose commands before that \
-            one are no longer retained: notes that they made are missing in it");
+        tracing::warn!(
+            first = first.get(),
+            "the database knows nothing of this log, whose commands before that one are no longer \
+             retained: notes that they made are missing in it"
+        );
     }
     let mut rebuilt_at = Sequence::ZERO;
     // Also where there is no checkpoint: a new database has nothing parked,

@@ -44,6 +44,7 @@ struct Inner {
     database: DatabaseHealth,
     /// The state that was logged last.
     announced: &'static str,
+    is_queue_nearly_full: bool,
 }
 
 /// The log did not take the last command.
@@ -81,6 +82,7 @@ impl Availability {
             log_failure: None,
             database: DatabaseHealth::default(),
             announced: State::Starting.name(),
+            is_queue_nearly_full: false,
         };
         Self {
             inner: Mutex::new(inner),
@@ -253,6 +255,13 @@ impl Availability {
         }
     }
 
+    /// Logs a change of state that came with time alone, or with the queue.
+    pub(super) fn tell(&self, is_queue_nearly_full: bool) {
+        let mut inner = self.lock();
+        inner.is_queue_nearly_full = is_queue_nearly_full;
+        self.announce(&mut inner);
+    }
+
     /// Logs a change of state, once.
     fn announce(&self, inner: &mut Inner) {
         let reach = match inner.connection {
@@ -261,7 +270,7 @@ impl Availability {
             _ => Reach::Away,
         };
         self.reach.send_if_modified(|was| std::mem::replace(was, reach) != reach);
-        let state = self.state_of(inner);
+        let state = self.state_of(inner).with_queue(inner.is_queue_nearly_full);
         if inner.announced == state.name() {
             return;
         }

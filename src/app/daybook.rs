@@ -15,9 +15,6 @@ use super::{
 use crate::domain::{CommandId, LogId, NoteId, Sequence};
 use crate::ports::{NoteQuery, Page, Parked, StoreError};
 
-/// The service is Degraded when the queue is fuller than that.
-const NEARLY_FULL: f64 = 0.8;
-
 /// Everything that can be asked of the service.
 pub struct Daybook {
     desk: Arc<Desk>,
@@ -148,21 +145,11 @@ impl Daybook {
     /// How the service is. It is answered from memory: it never waits.
     #[must_use]
     pub fn health(&self) -> Health {
-        let limits = self.desk.options.queue;
-        let waiting = waiting(&self.desk);
-        let queue = QueueHealth {
-            commands: waiting.commands,
-            max_commands: limits.max_commands,
-            bytes: waiting.bytes,
-            max_bytes: limits.max_bytes,
-            parked: self.desk.parked().len(),
-        };
+        let queue = queue(&self.desk);
         let stall = self.desk.look_at_applier();
-        let state = match (self.desk.availability.state(), stall) {
+        let state = self.desk.availability.state().with_queue(queue.is_nearly_full());
+        let state = match (state, stall) {
             (State::Healthy | State::Degraded { .. }, Some(reason)) => State::Unhealthy { reason },
-            (State::Healthy, None) if queue.fill() > NEARLY_FULL => {
-                State::Degraded { reason: "the queue is more than 80 % full".to_owned() }
-            }
             (state, _) => state,
         };
         let availability = &self.desk.availability;
@@ -191,5 +178,18 @@ impl Daybook {
             Ok(Err(error)) => Err(failed(&self.desk, &error)),
             Err(_) => Err(unavailable(&self.desk)),
         }
+    }
+}
+
+/// How full the queue is.
+pub(super) fn queue(desk: &Desk) -> QueueHealth {
+    let limits = desk.options.queue;
+    let waiting = waiting(desk);
+    QueueHealth {
+        commands: waiting.commands,
+        max_commands: limits.max_commands,
+        bytes: waiting.bytes,
+        max_bytes: limits.max_bytes,
+        parked: desk.parked().len(),
     }
 }

@@ -14,7 +14,7 @@ use super::parking::ParkedCommands;
 use super::pending::Pending;
 use super::release::Orders;
 use super::retain::Settled;
-use super::{Options, Ports};
+use super::{Options, Ports, Repeats, telling};
 use crate::domain::{Entry, LogId, Sequence};
 use crate::ports::{Batch, Checkpoint, LogError, Marker, Parked, ReadLimit, StoreError};
 
@@ -36,6 +36,7 @@ pub(super) struct Desk {
     /// What operators want done about them.
     pub(super) orders: Orders,
     pub(super) settled: Settled,
+    pub(super) repeats: Repeats,
     /// Wakes the applier when the probe finds the database gone.
     pub(super) lost: Notify,
 }
@@ -49,6 +50,7 @@ impl Desk {
             parked: Mutex::default(),
             orders: Orders::default(),
             settled: Settled::default(),
+            repeats: Repeats::default(),
             lost: Notify::new(),
             ports,
             options,
@@ -76,23 +78,17 @@ impl Desk {
         Ok(judge(self.ports.log.id(), entries, stored, &self.parked(), now))
     }
 
-    /// Commits a batch, and remembers what is parked after it.
-    pub(super) async fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    /// Commits a batch of these commands, and remembers what is parked after it.
+    pub(super) async fn commit(&self, batch: &Batch, entries: &[Entry]) -> Result<(), StoreError> {
         self.ports.store.commit(batch).await?;
-        self.committed(batch);
+        self.committed(batch, entries);
         Ok(())
     }
 
-    /// A batch was committed.
-    pub(super) fn committed(&self, batch: &Batch) {
+    /// A batch of these commands was committed.
+    pub(super) fn committed(&self, batch: &Batch, entries: &[Entry]) {
         self.settled.committed(batch);
-        for parked in batch.parked.iter().filter(|parked| parked.attempts > 0) {
-            let Parked { seq, note, attempts, reason, .. } = parked;
-            tracing::error!(
-                %seq, %note, attempts, reason,
-                "a command cannot be applied and is parked; others go on"
-            );
-        }
+        telling::parked(batch, entries, &self.parked());
         // A parked command is still pending for who reads its note.
         for parked in &batch.parked {
             self.pending.hold(parked.seq, &parked.note);
@@ -151,6 +147,7 @@ impl Contention {
             return false;
         }
         self.met += 1;
+        tracing::debug!(code = error.code(), "a transaction met another one and is made anew");
         sleep(LONGEST_PAUSE.mul_f32(fastrand::f32())).await;
         true
     }

@@ -22,11 +22,12 @@
 //! The repair is a batch like any other: it leaves a marker, it may be lost
 //! itself, and repeating it changes nothing.
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::parking::{Narrowing, Refused};
+use super::telling;
 use crate::domain::{Entry, Sequence};
 use crate::ports::{Batch, Checkpoint, Marker, Measurement, Rebuilt};
 
@@ -45,7 +46,11 @@ pub(super) async fn heal(
     mut checkpoint: Checkpoint,
 ) -> Result<(Checkpoint, Sequence), Failure> {
     let first = checkpoint.horizon.max(desk.ports.log.positions().first);
-    tracing::info!(%first, last = %checkpoint.applied, "comparing the database with the log");
+    tracing::info!(
+        first = first.get(),
+        last = checkpoint.applied.get(),
+        "comparing the database with the log"
+    );
     let mut rebuilt_at = checkpoint.rebuilt_at;
     let mut found = next_gap(desk, first, checkpoint.applied).await?;
     if found.is_some() || rebuilt_at >= checkpoint.horizon {
@@ -78,7 +83,7 @@ async fn fence(desk: &Desk, checkpoint: Checkpoint) -> Result<Checkpoint, Failur
     let fenced = Checkpoint { commit: checkpoint.commit + 1, ..checkpoint };
     let nothing = Marker { first: checkpoint.applied, last: checkpoint.applied };
     let batch = Batch::new(desk.ports.log.id(), Some(checkpoint), fenced, nothing);
-    desk.commit(&Batch { marker: None, ..batch }).await?;
+    desk.commit(&Batch { marker: None, ..batch }, &[]).await?;
     Ok(fenced)
 }
 
@@ -135,10 +140,14 @@ async fn repair(
         };
         let marker = Marker { first: from, last };
         let repaired = Checkpoint { commit: checkpoint.commit + 1, rebuilt_at, ..checkpoint };
+        let started = Instant::now();
         let posted = match desk.judge(&entries).await {
             Ok(judged) => {
                 let batch = judged.batch(log, Some(checkpoint), repaired, marker);
-                desk.commit(&batch).await.map(|()| (judged.outcomes.len(), judged.left_alone))
+                desk.commit(&batch, &entries).await.map(|()| {
+                    telling::judged(&entries, &judged.outcomes, started.elapsed());
+                    (judged.outcomes.len(), judged.left_alone)
+                })
             }
             Err(error) => Err(error),
         };
@@ -149,26 +158,31 @@ async fn repair(
                 narrowing.committed();
             }
             Err(error) if contention.goes_on(&error).await => continue,
-            Err(error) if error.is_poison() => match narrowing.refused(entries.len()) {
-                Refused::Narrow => continue,
-                Refused::Again(pause) => {
-                    sleep(pause).await;
-                    continue;
+            Err(error) if error.is_poison() => {
+                let refused = narrowing.refused(entries.len());
+                telling::refused(refused, entries.len(), first, &error);
+                match refused {
+                    Refused::Narrow => continue,
+                    Refused::Again(pause) => {
+                        sleep(pause).await;
+                        continue;
+                    }
+                    Refused::Park(attempts) => {
+                        let parked = desk.parked_now(first, attempts, &error);
+                        let batch = parking(log, Some(checkpoint), repaired, from, parked);
+                        desk.commit(&batch, &entries).await?;
+                        narrowing.committed();
+                    }
                 }
-                Refused::Park(attempts) => {
-                    let parked = desk.parked_now(first, attempts, &error);
-                    desk.commit(&parking(log, Some(checkpoint), repaired, from, parked)).await?;
-                    narrowing.committed();
-                }
-            },
+            }
             Err(error) => return Err(error.into()),
         }
         checkpoint = repaired;
         from = last.next();
     }
     tracing::warn!(
-        first = %gap.first,
-        last = %gap.last,
+        first = gap.first.get(),
+        last = gap.last.get(),
         restored,
         left_alone,
         "the database had lost commands that it had acknowledged; they were applied again"

@@ -6,6 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::ports::PoolState;
 
+/// The service is Degraded when the queue is fuller than that.
+const NEARLY_FULL: f64 = 0.8;
+
 /// Whether the service can do its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
@@ -46,6 +49,16 @@ impl State {
         match self {
             Self::Starting | Self::Healthy => None,
             Self::Degraded { reason } | Self::Unhealthy { reason } => Some(reason),
+        }
+    }
+
+    /// The same where the queue matters, too.
+    pub(super) fn with_queue(self, is_nearly_full: bool) -> Self {
+        match self {
+            Self::Healthy if is_nearly_full => {
+                Self::Degraded { reason: "the queue is more than 80 % full".to_owned() }
+            }
+            state => state,
         }
     }
 
@@ -99,6 +112,10 @@ pub struct QueueHealth {
 }
 
 impl QueueHealth {
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.fill() > NEARLY_FULL
+    }
+
     /// How full it is, by commands or by bytes, whichever is more: at 1 writes are
     /// refused.
     #[must_use]

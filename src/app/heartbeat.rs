@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::desk::Desk;
+use super::telling::whole_ms;
 use crate::domain::Sequence;
 
 /// What was seen of the applier.
@@ -58,12 +59,12 @@ impl Desk {
         let seconds = limit.as_secs();
         if is_stalled && !was_stalled {
             tracing::error!(
-                applied = applied.get(),
-                stalled_seconds = stood.as_secs(),
+                last = applied.get(),
+                stalled_ms = whole_ms(stood),
                 "the applier is stalled: commands wait, the database answers, and none is applied"
             );
         } else if was_stalled && !is_stalled {
-            tracing::info!(applied = applied.get(), "the applier is not stalled any more");
+            tracing::info!(last = applied.get(), "the applier is not stalled any more");
         }
         is_stalled.then(|| {
             format!(

@@ -19,7 +19,7 @@ pub(super) async fn index_backlog(desk: &Desk) {
     };
     if let Err(error) = indexed.await {
         // Reads try again, each up to its deadline.
-        tracing::warn!(code = error.code(), %error, "the backlog was not indexed");
+        tracing::warn!(code = error.code(), reason = %error, "the backlog was not indexed");
     }
 }
 

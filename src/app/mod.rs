@@ -31,11 +31,13 @@ mod pending;
 mod probe;
 mod reading;
 mod release;
+mod repeats;
 mod replay;
 mod retain;
 mod setback;
 mod step;
 mod submit;
+mod telling;
 mod unpark;
 
 pub use adopt::{AdoptError, Carried, Ends, Succession};
@@ -54,8 +56,10 @@ pub use outcome::{
     WriteRequest,
 };
 pub use release::{Release, ReleaseError};
+pub use repeats::Repeats;
 pub use replay::{Backlog, Replay, ReplayError};
 pub use step::{ApplierError, Step};
+pub use telling::COMMANDS;
 
 #[cfg(test)]
 mod adopt_tests;

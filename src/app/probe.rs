@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::daybook::queue;
 use super::desk::Desk;
+use super::telling::ms;
 
 /// Asks the database for a sign of life as often as [`super::Options`] says, for
 /// as long as it is polled. When there is none, the service is no longer Healthy
@@ -14,6 +16,7 @@ pub(super) async fn watch(desk: &Desk) {
     loop {
         sleep(interval).await;
         desk.look_at_applier();
+        desk.availability.tell(queue(desk).is_nearly_full());
         if desk.availability.is_attached() {
             probe(desk, interval).await;
         }
@@ -24,17 +27,15 @@ async fn probe(desk: &Desk, patience: Duration) {
     let started = Instant::now();
     let answer = timeout(patience, desk.ports.store.ping()).await;
     let now = desk.ports.clock.now();
-    let code = match answer {
+    let (code, reason) = match answer {
         Ok(Ok(())) => return desk.availability.answered(now, started.elapsed()),
-        Ok(Err(error)) => {
-            tracing::warn!(code = error.code(), %error, "the database did not answer a probe");
-            error.code()
-        }
-        Err(_) => {
-            tracing::warn!(?patience, "the database did not answer a probe in time");
-            "timeout"
-        }
+        Ok(Err(error)) => (error.code(), error.to_string()),
+        Err(_) => ("timeout", "no answer came in time".to_owned()),
     };
+    let waited_ms = ms(started.elapsed());
+    if let Some(suppressed) = desk.repeats.tell("a probe was not answered", code) {
+        tracing::warn!(code, reason, waited_ms, suppressed, "the database did not answer a probe");
+    }
     desk.availability.silent(now, format!("the database does not answer: {code}"));
     desk.lost.notify_one();
 }

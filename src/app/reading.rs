@@ -146,14 +146,20 @@ fn readable<T>(desk: &Desk, read: Result<Option<T>, LogError>) -> Option<T> {
         if matches!(error, LogError::Corrupt { .. }) {
             desk.ports.metrics.record(Measurement::CorruptRead);
         }
-        tracing::warn!(code = error.code(), %error, "the log could not be read for a note");
+        let code = error.code();
+        if let Some(suppressed) = desk.repeats.tell("the log could not be read", code) {
+            tracing::warn!(code, reason = %error, suppressed, "the log could not be read for a note");
+        }
         None
     })
 }
 
 /// A read of the database failed.
 pub(super) fn failed(desk: &Desk, error: &StoreError) -> ReadError {
-    tracing::warn!(code = error.code(), %error, "a read failed");
+    // In an outage each request may meet it.
+    if let Some(suppressed) = desk.repeats.tell("a read failed", error.code()) {
+        tracing::warn!(code = error.code(), reason = %error, suppressed, "a read failed");
+    }
     if error.is_transient() { unavailable(desk) } else { ReadError::Internal }
 }
 

@@ -12,7 +12,8 @@ use tokio::time::{Instant, timeout_at};
 use super::CommandState;
 use super::attach::Failure;
 use super::desk::Desk;
-use super::unpark::{discard, retry_note};
+use super::telling;
+use super::unpark::{discard, retained, retry_note};
 use crate::domain::Sequence;
 use crate::ports::{Checkpoint, Recorded};
 
@@ -135,7 +136,9 @@ pub(super) async fn settle(
     let Some(note) = note else { return Ok((checkpoint, Err(ReleaseError::NotParked))) };
     if release == Release::Discard {
         checkpoint = discard(desk, checkpoint, seq).await?;
-        tracing::warn!(%seq, %note, "a parked command was discarded");
+        // Only for its trace: what cannot be read is told without.
+        let entry = retained(desk, seq).await.ok().flatten();
+        telling::discarded(seq, &note, entry.as_ref());
     }
     checkpoint = retry_note(desk, checkpoint, &note).await?;
     let recorded = desk.ports.store.recorded(desk.ports.log.id(), seq).await?;

@@ -81,7 +81,7 @@ pub(super) async fn retain(desk: &Desk) {
             Ok(_first) => has_failed = false,
             Err(error) if !has_failed => {
                 has_failed = true;
-                tracing::warn!(code = error.code(), %error,
+                tracing::warn!(code = error.code(), reason = %error,
                     "the beginning of the log could not be given up; it is tried again");
             }
             Err(_same) => {}

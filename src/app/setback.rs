@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attach::Failure;
+use super::telling::whole_ms;
 use super::{Applier, ApplierError};
 use crate::ports::{LogError, Measurement, StoreError};
 
@@ -10,7 +11,10 @@ impl Applier {
     /// Says what is in the way and when to try again.
     pub(super) fn blocked(&mut self, failure: &Failure) -> Result<Duration, ApplierError> {
         let retry_after = self.backoff.next_delay().min(self.patience(failure)?);
-        tracing::warn!(reason = %failure, ?retry_after, "commands cannot be applied at the moment");
+        tracing::warn!(
+            code = failure.code(), reason = %failure, retry_after_ms = whole_ms(retry_after),
+            "commands cannot be applied at the moment"
+        );
         let metrics = &self.desk.ports.metrics;
         metrics.record(Measurement::Retrying { code: failure.code(), after: retry_after });
         if matches!(failure, Failure::Log(LogError::Corrupt { .. })) {

@@ -101,9 +101,12 @@ fn not_logged(desk: &Desk, error: &LogError) -> SubmitError {
         LogError::Closed => return refused(desk, Refusal::ShuttingDown),
         _ => {}
     }
-    // On a full disk every write fails; one line tells it.
-    if desk.availability.log_answered(Some(error.code())) {
-        tracing::error!(code = error.code(), %error, "a command was not logged");
+    // On a full disk every write fails, or every other one; one line tells it.
+    let code = error.code();
+    if desk.availability.log_answered(Some(code))
+        && let Some(suppressed) = desk.repeats.tell("a command was not logged", code)
+    {
+        tracing::error!(code, reason = %error, suppressed, "a command was not logged");
     }
     match error {
         LogError::Full { .. } | LogError::Refused { .. } => refused(desk, Refusal::Disk),

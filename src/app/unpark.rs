@@ -5,11 +5,14 @@
 //! applied command gave to its note must not stand in place of that of a whole
 //! batch, which has the same key where the command is the last of the batch.
 
+use tokio::time::Instant;
+
 use super::applied::each_parked;
 use super::attach::Failure;
 use super::desk::{Contention, Desk, parking};
 use super::judge::judge;
 use super::parking::ParkedCommands;
+use super::telling::{self, COMMANDS};
 use crate::domain::{Entry, NoteId, Rejection, Sequence};
 use crate::ports::{Batch, Checkpoint, Marker, Parked, StoreError};
 
@@ -64,19 +67,20 @@ pub(super) async fn discard(
     let alone = Marker { first: seq, last: seq };
     let batch = Batch::new(desk.ports.log.id(), Some(checkpoint), moved, alone);
     let rejections = vec![(seq, Rejection::Discarded)];
-    desk.commit(&Batch { marker: None, rejections, released: vec![seq], ..batch }).await?;
+    let batch = Batch { marker: None, rejections, released: vec![seq], ..batch };
+    desk.commit(&batch, &[]).await?;
     Ok(moved)
 }
 
 /// The command, if the log still has it.
-async fn retained(desk: &Desk, seq: Sequence) -> Result<Option<Entry>, Failure> {
+pub(super) async fn retained(desk: &Desk, seq: Sequence) -> Result<Option<Entry>, Failure> {
     let found = match seq < desk.ports.log.positions().first {
         true => None,
         false => desk.read(seq, 1).await?.into_iter().next(),
     };
     let found = found.filter(|entry| entry.seq() == seq);
     if found.is_none() {
-        tracing::error!(%seq, "the log no longer holds a parked command as it was submitted");
+        tracing::error!(target: COMMANDS, seq = seq.get(), "the log no longer holds a parked command as it was submitted");
     }
     Ok(found)
 }
@@ -94,7 +98,7 @@ async fn retry(
     let alone = Marker { first: seq, last: seq };
     let standing = desk.ports.store.markers(log, seq, 1).await?;
     let is_taken = standing.first().is_some_and(|other| other.last == seq && other != &alone);
-    let mut contention = Contention::default();
+    let (mut contention, started) = (Contention::default(), Instant::now());
     loop {
         let attempt = async {
             let stored = desk.ports.store.load(std::slice::from_ref(note)).await?;
@@ -103,11 +107,12 @@ async fn retry(
             let mut batch = judged.batch(log, expected, moved, alone);
             batch.marker = batch.marker.filter(|_| !is_taken);
             batch.released.push(seq);
-            desk.commit(&batch).await
+            desk.commit(&batch, &[]).await.map(|()| judged.outcomes.into_iter().next())
         };
         match attempt.await {
-            Ok(()) => {
-                tracing::info!(%seq, %note, "a parked command was applied");
+            Ok(outcome) => {
+                let outcome = outcome.as_ref().map(|(_, outcome)| outcome);
+                telling::released(entry, outcome, started.elapsed());
                 return Ok((moved, true));
             }
             Err(error) if contention.goes_on(&error).await => {}
@@ -115,7 +120,8 @@ async fn retry(
                 let parked = still_parked(desk, seq, &error);
                 let Some(parked) = parked else { return Ok((checkpoint, false)) };
                 let parking = parking(log, expected, moved, seq, parked);
-                desk.commit(&Batch { marker: None, ..parking }).await?;
+                let batch = Batch { marker: None, ..parking };
+                desk.commit(&batch, std::slice::from_ref(entry)).await?;
                 return Ok((moved, false));
             }
             Err(error) => return Err(error.into()),

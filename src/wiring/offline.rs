@@ -140,7 +140,7 @@ where
     ServiceError: From<E>,
 {
     if let Err(error) = store.close(continuity).await {
-        warn!(code = error.code(), %error, "the database was not closed cleanly");
+        warn!(code = error.code(), reason = %error, "the database was not closed cleanly");
     }
     let closed = log.close().await.map_err(ServiceError::Close);
     let done = done?;

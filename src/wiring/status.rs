@@ -53,7 +53,7 @@ async fn ask_database(settings: &Settings, log: &AskedLog) -> Result<AppliedLog,
     // Nothing was compared, so what it vouched for stays what it was.
     let closed = store.close(connected.unwrap_or(Continuity::Suspect)).await;
     if let Err(error) = closed {
-        tracing::warn!(code = error.code(), %error, "the database was not closed cleanly");
+        tracing::warn!(code = error.code(), reason = %error, "the database was not closed cleanly");
     }
     applied
 }

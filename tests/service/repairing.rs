@@ -37,7 +37,7 @@ async fn a_flipped_bit_costs_one_command_and_the_service_says_so() {
 
     let opened = run(daybook(folder.path()).args(["log", "replay"]));
     let told = String::from_utf8(opened.stderr).unwrap();
-    assert!(told.contains("had lost 1 of the commands 1 to 1"), "{told}");
+    assert!(told.contains("1 of the commands 1 to 1"), "{told}");
     let service = Service::start(folder.path()).await;
     // The database had it.
     assert_eq!(service.list().await.len(), 2);

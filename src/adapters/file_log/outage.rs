@@ -54,7 +54,10 @@ impl Outage {
     fn tell(&mut self) {
         let failure = self.refusal.detail();
         if self.told.insert(failure.to_owned()) {
-            tracing::error!(failure, "the command log refuses commands until this is mended");
+            tracing::error!(
+                reason = failure,
+                "the command log refuses commands until this is mended"
+            );
         }
     }
 }

@@ -95,7 +95,7 @@ fn recover_with(
         segments,
         commands = found.frames,
         bytes,
-        took = ?started.elapsed(),
+        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
         "the command log was read and checked"
     );
     let Active { header, .. } = &writer.active;
@@ -111,7 +111,11 @@ fn tell_repairs(disk: &dyn Disk, dir: &Path) -> Result<(), Failure> {
         let lost = name.strip_prefix(QUARANTINE).and_then(|name| name.split_once("-lost-"));
         if let Some((_, lost)) = lost.filter(|(_, lost)| *lost != "0") {
             let lost = lost.replace("-of-", " of the commands ").replace("-to-", " to ");
-            tracing::warn!(kept = name, "the command log was repaired before, and had lost {lost}");
+            tracing::warn!(
+                kept = name,
+                lost,
+                "the command log was repaired before, and had lost commands"
+            );
         }
     }
     Ok(())
@@ -179,7 +183,7 @@ fn drop_tail(
                     "the command log ended with an unfinished write; its bytes were cut and kept aside"
                 ),
                 Some(failure) => tracing::warn!(
-                    segment = %path.display(), offset, bytes, %failure,
+                    segment = %path.display(), offset, bytes, reason = %failure,
                     "the command log ended with an unfinished write; its bytes were cut, and for lack \
                      of space not kept"
                 ),

@@ -112,7 +112,7 @@ impl Reserve {
 
     fn tell(&mut self, failure: &dyn Display) {
         if !self.is_told {
-            tracing::warn!(%failure, "the command log has no reserve for a full disk now");
+            tracing::warn!(reason = %failure, "the command log has no reserve for a full disk now");
             self.is_told = true;
         }
     }

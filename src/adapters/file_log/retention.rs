@@ -51,8 +51,11 @@ impl Writer {
             tell_start(&*self.disk, &self.dir, next)?;
             // Readers are told first.
             self.shared.change_index(|index| index.drop_before(next));
-            tracing::info!(segments, first = %next,
-                "the beginning of the command log was given up, as COMMAND_LOG_RETENTION tells");
+            tracing::info!(
+                segments,
+                first = next.get(),
+                "the beginning of the command log was given up, as COMMAND_LOG_RETENTION tells"
+            );
         }
         // Also what an earlier attempt has left.
         remove_superseded(&*self.disk, &self.dir)?;

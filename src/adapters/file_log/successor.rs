@@ -122,7 +122,7 @@ pub(crate) fn settle(disk: &dyn Disk, data_dir: &Path) -> Result<(), OpenError> 
         renamed => renamed.map_err(Failure::of("renaming", &next))?,
     }
     disk.sync_dir(data_dir).map_err(Failure::of("syncing the folder", data_dir))?;
-    tracing::info!(log = %log.display(), "a new log took the place of the one before");
+    tracing::info!(folder = %log.display(), "a new log took the place of the one before");
     Ok(())
 }
 

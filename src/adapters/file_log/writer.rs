@@ -72,7 +72,7 @@ impl Writer {
         self.publish(&places);
         if let Some(outage) = self.outage.take() {
             self.reserve.end_outage();
-            tracing::info!(failure = outage.first(), "the command log takes commands again");
+            tracing::info!(reason = outage.first(), "the command log takes commands again");
         }
         Ok(places.iter().map(|place| self.position(*place)).collect())
     }
@@ -113,7 +113,8 @@ impl Writer {
         self.sync_active()?;
         let first = self.written.seq.next();
         let header = SegmentHeader::new(self.options.format, self.active.header.log, first);
-        let (base, (path, file)) = if self.has_frames() {
+        let sealed = self.has_frames().then(|| (self.active.path.clone(), self.written.offset));
+        let (base, (path, file)) = if sealed.is_some() {
             let base = self.active.base + self.written.offset;
             (base, create_segment(&*self.disk, &self.dir, &header)?)
         } else {
@@ -124,6 +125,12 @@ impl Writer {
         self.active = Active { path, file, header, base };
         self.written.offset = HEADER_BYTES;
         self.synced = self.written;
+        if let Some((path, bytes)) = sealed {
+            tracing::info!(
+                segment = %path.display(), bytes, first = first.get(),
+                "a segment of the command log was sealed and the next one started"
+            );
+        }
         Ok(())
     }
 

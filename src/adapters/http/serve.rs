@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
+use crate::app::Repeats;
+
 /// How long a client may take to send the headers of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most bytes of the headers of a request, its first line included.
@@ -40,13 +42,14 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
     drain: Duration,
 ) -> io::Result<()> {
+    let repeats = Repeats::default();
     let mut connections = JoinSet::new();
     let (stop, stopped) = watch::channel(());
     let mut shutdown = pin!(shutdown);
     let result = loop {
         tokio::select! {
             () = &mut shutdown => break Ok(()),
-            accepted = accept(&listener), if connections.len() < MAX_CONNECTIONS => match accepted {
+            accepted = accept(&listener, &repeats), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok(stream) => {
                     connections.spawn(converse(stream, router.clone(), stopped.clone()));
                 }
@@ -63,7 +66,7 @@ pub async fn serve(
 }
 
 /// The next connection. Failures that pass are waited out.
-async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+async fn accept(listener: &TcpListener, repeats: &Repeats) -> io::Result<TcpStream> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => return Ok(stream),
@@ -72,7 +75,9 @@ async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
             // The client went away while it waited.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                warn!(%error, "a connection could not be accepted");
+                if let Some(suppressed) = repeats.tell("accept", "refused") {
+                    warn!(reason = %error, suppressed, "a connection could not be accepted");
+                }
                 sleep(ACCEPT_BACKOFF).await;
             }
         }
@@ -98,7 +103,7 @@ async fn converse(stream: TcpStream, router: Router, mut stopped: watch::Receive
         }
     };
     if let Err(error) = ended {
-        debug!(%error, "a connection broke");
+        debug!(reason = %error, "a connection broke");
     }
 }
 

@@ -26,9 +26,12 @@ pub(super) struct TraceId(pub(super) String);
 /// those hold what clients write.
 pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let (request_id, echo) = request_id(request.headers());
-    let trace_id = trace_id(request.headers()).unwrap_or_else(|| request_id.clone());
+    let caller = caller(request.headers());
+    let parent_span_id = caller.as_ref().map(|caller| caller.span_id.as_str());
+    let trace_id = caller.as_ref().map_or(&request_id, |caller| &caller.trace_id).clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    let span = info_span!("request", %request_id, %trace_id, method = %request.method(), route);
+    let method = request.method().as_str();
+    let span = info_span!("request", %request_id, %trace_id, parent_span_id, %method, route);
     let line = Line { started: Instant::now(), status: None, span: span.clone() };
     request.extensions_mut().insert(TraceId(trace_id.clone()));
 
@@ -81,8 +84,15 @@ fn request_id(headers: &HeaderMap) -> (String, HeaderValue) {
     (made, value)
 }
 
-/// The trace id of a valid `traceparent` (W3C Trace Context, section 3.2).
-fn trace_id(headers: &HeaderMap) -> Option<String> {
+/// Who called, by a `traceparent`.
+#[derive(Debug, PartialEq, Eq)]
+struct Caller {
+    trace_id: String,
+    span_id: String,
+}
+
+/// What a valid `traceparent` tells (W3C Trace Context, section 3.2).
+fn caller(headers: &HeaderMap) -> Option<Caller> {
     let text = only(headers, TRACEPARENT)?.to_str().ok()?;
     let mut parts = text.split('-');
     let (version, trace, parent, flags) =
@@ -94,7 +104,8 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
     let well_formed = hex(version, 2) && hex(trace, 32) && hex(parent, 16) && hex(flags, 2);
     // A later version may add parts, version 00 has four.
     let known = version != "ff" && (version != "00" || parts.next().is_none());
-    (well_formed && known && !zero(trace) && !zero(parent)).then(|| trace.to_owned())
+    (well_formed && known && !zero(trace) && !zero(parent))
+        .then(|| Caller { trace_id: trace.to_owned(), span_id: parent.to_owned() })
 }
 
 /// A header that is there exactly once.
@@ -123,7 +134,9 @@ mod tests {
     #[case("", false)]
     fn traceparents(#[case] value: &'static str, #[case] valid: bool) {
         let headers = HeaderMap::from_iter([(TRACEPARENT, HeaderValue::from_static(value))]);
-        assert_eq!(trace_id(&headers), valid.then(|| TRACE.to_owned()));
+        let expected =
+            Caller { trace_id: TRACE.to_owned(), span_id: "00f067aa0ba902b7".to_owned() };
+        assert_eq!(caller(&headers), valid.then_some(expected));
     }
 
     #[rstest]

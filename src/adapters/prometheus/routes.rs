@@ -44,7 +44,7 @@ async fn scrape(State(Scraped { metrics, daybook, look }): State<Scraped>) -> Re
             ([(CONTENT_TYPE, TEXT_FORMAT), (CACHE_CONTROL, "no-store")], text).into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "the metrics could not be written down");
+            tracing::error!(reason = %error, "the metrics could not be written down");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

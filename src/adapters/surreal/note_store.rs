@@ -186,7 +186,8 @@ impl NoteStore for SurrealStore {
                 Rebuilt::Durable
             }
         };
-        tracing::info!(took = ?started.elapsed(), "the indexes of the database were built anew");
+        let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(duration_ms, "the indexes of the database were built anew");
         Ok(rebuilt)
     }
 

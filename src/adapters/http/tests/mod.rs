@@ -12,4 +12,5 @@ mod pieces;
 mod preferences;
 mod problems;
 mod serving;
+mod traced;
 mod writes;
