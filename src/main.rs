@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Error, Result, anyhow};
 use clap::Parser;
+#[cfg(feature = "top")]
+use daybook::adapters::cli::TopCommand;
 use daybook::adapters::cli::{
     AuditCommand, Cli, Command, DatabaseAnswer, EXIT_FAILURE, EXIT_USAGE, Finding, LogCommand,
     LogCommandError, LogSubcommand, ParkedCommand, PostCommand, SettingFlags, StatusCommand,
@@ -53,6 +55,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Parked(parked)) => see_to(parked, &Settings::read(&sources)?),
         Some(Command::Doctor { json }) => doctor(json, Settings::read(&sources)?),
         Some(Command::Health { json }) => health(json, &Settings::read(&sources)?),
+        #[cfg(feature = "top")]
+        Some(Command::Top(command)) => top(command, &Settings::read(&sources)?),
         Some(Command::Serve(_)) | None => serve(Settings::read(&sources)?),
     }
 }
@@ -150,6 +154,14 @@ fn health(json: bool, settings: &Settings) -> Result<ExitCode> {
         writeln!(out, "{health}")?
     }
     Ok(success(["healthy", "degraded"].contains(&health.state())))
+}
+
+#[cfg(feature = "top")]
+fn top(command: TopCommand, settings: &Settings) -> Result<ExitCode> {
+    let address = settings.bind_address.as_str().to_owned();
+    let service = ServiceClient::at(&address)?;
+    runtime::run(command.run(service, address))??;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Exit code 1 says that there are differences, so whatever kept it from looking

@@ -88,6 +88,35 @@ impl ServiceClient {
         Ok(ServiceHealth { body: self.read(self.request(Method::GET, "/health")).await? })
     }
 
+    /// The same, within that time.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn health_within(
+        &self,
+        patience: Duration,
+    ) -> Result<ServiceHealth, ServiceClientError> {
+        let request = self.request(Method::GET, "/health").timeout(patience);
+        Ok(ServiceHealth { body: self.read(request).await? })
+    }
+
+    /// What `GET /metrics` answers, within that time; `None` where the service was
+    /// built without.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn metrics(&self, patience: Duration) -> Result<Option<String>, ServiceClientError> {
+        let request = self.request(Method::GET, "/metrics").timeout(patience);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        let text = text(response).await.map_err(|error| self.unreachable(&error))?;
+        match status {
+            StatusCode::OK => Ok(Some(text)),
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => Err(self.unreachable(&format!("it answered {status}"))),
+        }
+    }
+
     /// Every parked command.
     ///
     /// # Errors

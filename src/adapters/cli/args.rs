@@ -31,6 +31,11 @@ cannot be used.";
 const HEALTH_EXIT_CODES: &str = "\
 Exit codes: 0 it is healthy or degraded, 1 it is starting or unhealthy, 2 nobody answers.";
 
+#[cfg(feature = "top")]
+const TOP_EXIT_CODES: &str = "\
+Exit codes: 0 it was ended by a key or has printed what there is, 1 nobody answers or the terminal \
+failed, 2 the arguments or settings cannot be used.";
+
 const AUDIT_EXIT_CODES: &str = "\
 Exit codes: 0 the database is what the log amounts to, 1 there are differences, 2 they could not \
 be compared, and the message says why.";
@@ -111,6 +116,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+
+    /// Watch a running service: its state, queue, log, rates and latencies.
+    ///
+    /// It is asked at BIND_ADDRESS, for its health and its metrics. Latencies are there if it was
+    /// built with the feature metrics-detailed. The keys q, Esc and Ctrl-C end it.
+    ///
+    /// Example: daybook top --once --json | jq .queue
+    #[cfg(feature = "top")]
+    #[command(after_help = TOP_EXIT_CODES)]
+    Top(super::TopCommand),
 }
 
 /// What the program can do with the command log.

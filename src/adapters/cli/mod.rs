@@ -26,6 +26,8 @@ mod log_status;
 mod parked;
 mod post;
 mod progress;
+#[cfg(feature = "top")]
+mod top;
 
 pub use adopt::{Adopted, Adoption};
 pub use args::{Cli, Command, EXIT_FAILURE, EXIT_USAGE, LogSubcommand};
@@ -41,6 +43,8 @@ pub use log_status::{AskedLog, DatabaseAnswer, LogSettings, StatusCommand};
 pub use parked::{CommandName, ParkedCommand, print_one, print_parked, print_released};
 pub use post::{PostCommand, Posted, Until};
 pub use progress::Progress;
+#[cfg(feature = "top")]
+pub use top::{Latency, Rates, TopCommand, TopError, View};
 
 #[cfg(test)]
 mod audit_tests;
