@@ -184,7 +184,9 @@ impl Pending {
                 continue;
             };
             // A caller that is past its deadline has been told "pending".
-            let _told = waiter.map(|waiter| waiter.send(outcome));
+            if let Some(waiter) = waiter {
+                drop(waiter.send(outcome));
+            }
         }
         let excess = state.unclaimed.len().saturating_sub(MAX_UNCLAIMED);
         state.unclaimed.drain(..excess);
