@@ -83,9 +83,12 @@ impl View {
 
     fn disk(&self) -> String {
         let bytes = |value: Option<u64>| or_unknown(value.map(BinaryBytes));
-        let segments = or_unknown(self.segments.map(HumanCount));
+        let segments = match self.segments {
+            Some(1) => "1 segment".to_owned(),
+            segments => format!("{} segments", or_unknown(segments.map(HumanCount))),
+        };
         format!(
-            "{} in {segments} segments, {} left",
+            "{} in {segments}, {} left",
             bytes(self.log_bytes),
             bytes(self.disk_available_bytes)
         )
