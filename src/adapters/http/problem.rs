@@ -305,7 +305,7 @@ impl From<SubmitError> for Problem {
             SubmitError::Refused { refusal, retry_after_seconds } => {
                 let why = match refusal {
                     Refusal::QueueFull => "too many writes wait for the database",
-                    Refusal::Unavailable => "the database has been away for too long",
+                    Refusal::Unavailable => "the database has taken nothing for too long",
                     Refusal::Disk => "the disk cannot take the write",
                     Refusal::ShuttingDown => "the service is shutting down",
                 };

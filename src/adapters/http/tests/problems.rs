@@ -27,7 +27,7 @@ fn refused(refusal: Refusal) -> SubmitError {
 #[case(Rejection::Lost.into(), 500, "command-lost", "")]
 #[case(Rejection::Discarded.into(), 409, "command-discarded", "")]
 #[case(refused(Refusal::QueueFull).into(), 503, "writes-refused", "too many writes wait")]
-#[case(refused(Refusal::Unavailable).into(), 503, "writes-refused", "away for too long")]
+#[case(refused(Refusal::Unavailable).into(), 503, "writes-refused", "taken nothing for too long")]
 #[case(refused(Refusal::Disk).into(), 503, "writes-refused", "the disk cannot take the write")]
 #[case(refused(Refusal::ShuttingDown).into(), 503, "writes-refused", "shutting down")]
 #[case(
