@@ -119,6 +119,10 @@ impl NoteStore for FaultyStore {
         self.inner.is_reachable().await
     }
 
+    fn is_exclusive(&self) -> bool {
+        self.inner.is_exclusive()
+    }
+
     async fn version(&self) -> Result<String, StoreError> {
         self.call("version", self.inner.version()).await
     }

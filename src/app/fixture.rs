@@ -41,6 +41,16 @@ impl Fixture {
         Self::over(MemoryStore::journaled(), options)
     }
 
+    /// On a database that nobody else changes.
+    pub(super) fn alone(options: Options) -> Self {
+        Self::over(MemoryStore::journaled().exclusively(), options)
+    }
+
+    /// What is remembered as what the database has of a note.
+    pub(super) fn settled(&self, key: &str) -> Option<Option<Note>> {
+        self.daybook.desk().pending.settled(&id(key))
+    }
+
     /// On a database that may lose indexes that it was told to make anew.
     pub(super) fn losing_indexes(options: Options) -> Self {
         Self::over(MemoryStore::journaled().losing_indexes(), options)
@@ -141,10 +151,13 @@ impl Fixture {
 
     /// Every note in the database.
     pub(super) async fn notes(&self) -> BTreeMap<NoteId, Note> {
+        // Of its own, since that of the service may be broken.
+        let connection = self.store.another();
+        connection.connect().await.unwrap();
         let mut notes = BTreeMap::new();
         for key in KEYS {
             let id = id(key);
-            notes.extend(self.store.get(&id).await.unwrap().map(|note| (id, note)));
+            notes.extend(connection.get(&id).await.unwrap().map(|note| (id, note)));
         }
         notes
     }

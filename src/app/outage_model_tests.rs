@@ -6,7 +6,10 @@
 //! after they were given up (ghosts), lose the connection, and the process
 //! restarts in between.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
+use tokio::time::Instant;
 
 use super::faulty_store::Fault;
 use super::fixture::*;
@@ -75,12 +78,26 @@ fn precondition(kind: u8) -> Precondition {
 
 async fn run(batch: usize, losing: bool, schedule: Vec<Action>) {
     let batch = ReadLimit { max_commands: batch, max_bytes: u64::MAX };
-    let mut fixture = Fixture::with(Options { batch, ..Options::default() });
+    let options = Options { batch, unavailable_after: None, ..Options::default() };
+    let mut fixture = Fixture::alone(options);
     for (number, action) in schedule.into_iter().enumerate() {
+        if !losing {
+            // What is remembered is what is there.
+            let notes = fixture.notes().await;
+            for key in KEYS {
+                if let Some(settled) = fixture.settled(key) {
+                    assert_eq!(settled.as_ref(), notes.get(&id(key)), "{key}, before {number}");
+                }
+            }
+        }
         match action {
             Action::Append { key, kind, precondition: expected } => {
                 let command = command(key, kind, &format!("title {number}"));
-                fixture.append(command, precondition(expected)).await;
+                let precondition = precondition(expected);
+                let request =
+                    WriteRequest { command, precondition, trace_id: None, wait: Wait::No };
+                let soon = Instant::now() + Duration::from_secs(1);
+                fixture.daybook.submit(request, soon).await.unwrap();
             }
             Action::Step => {
                 fixture.applier.apply_next().await.unwrap();

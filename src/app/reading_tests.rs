@@ -10,6 +10,7 @@ use rstest::rstest;
 use tokio::sync::watch;
 use tokio::time::{Instant, advance};
 
+use super::faulty_store::Fault;
 use super::fixture::*;
 use super::*;
 use crate::adapters::memory::{CommitFault, MemoryLog};
@@ -282,6 +283,45 @@ async fn a_command_that_stands_aside_is_pending_although_the_database_is_up() {
     assert_eq!(read(&fixture, "a").await, "created 1, current");
     fixture.daybook.let_go(held, &id("b"));
     assert_eq!(read(&fixture, "b").await, "gone, current");
+}
+
+/// The applier keeps what is remembered in step, so a database that nobody else
+/// changes need not be asked.
+#[tokio::test(start_paused = true)]
+async fn a_note_that_nobody_else_changes_is_read_once() {
+    let mut fixture = Fixture::alone(Options::default());
+    fixture.catch_up().await;
+    fixture.append(create("a"), Precondition::None).await;
+    fixture.catch_up().await;
+    assert_eq!(read(&fixture, "b").await, "gone, current");
+    fixture.faults.plan([Fault::Hang]);
+    assert_eq!(read(&fixture, "a").await, "created 1, current");
+    assert_eq!(read(&fixture, "b").await, "gone, current");
+    fixture.faults.plan([]);
+    fixture.append(patch("a", "two"), Precondition::None).await;
+    fixture.catch_up().await;
+    fixture.faults.plan([Fault::Hang]);
+    assert_eq!(read(&fixture, "a").await, "two 2, current");
+    fixture.faults.plan([]);
+    write(&fixture, put("a", "three")).await;
+    assert_eq!(read(&fixture, "a").await, "three 3, pending", "while nobody applies it");
+    fixture.catch_up().await;
+    assert_eq!(read(&fixture, "a").await, "three 3, current");
+    goes_away(&mut fixture).await;
+    assert_eq!(read(&fixture, "a").await, "three 3, stale");
+}
+
+/// Where others may, it is asked every time.
+#[tokio::test(start_paused = true)]
+async fn a_note_that_others_may_change_is_read_anew() {
+    let mut fixture = started().await;
+    fixture.append(create("a"), Precondition::None).await;
+    fixture.catch_up().await;
+    let other = MemoryLog::new(LogId::from_uuid(uuid::Uuid::from_u128(8)));
+    let mut other = fixture.beside(other);
+    other.append(put("a", "theirs"), Precondition::None).await;
+    other.catch_up().await;
+    assert_eq!(read(&fixture, "a").await, "theirs 2, current");
 }
 
 /// A log that counts how much is read from it.

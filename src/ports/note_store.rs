@@ -44,6 +44,12 @@ pub trait NoteStore: Send + Sync + 'static {
         None
     }
 
+    /// Whether nobody else can change the database while this store is connected, so
+    /// that what was read once and not written since is still so.
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
     /// The version of the database, as it tells it.
     ///
     /// # Errors

@@ -168,7 +168,7 @@ pub(super) fn make_measured_store(
         "this build has no SurrealDB: DB_ENDPOINT has no effect, notes are kept in memory and \
          built anew from the command log at every start"
     );
-    Ok(Arc::new(MemoryStore::new()))
+    Ok(Arc::new(MemoryStore::new().exclusively()))
 }
 
 #[cfg(not(feature = "surreal"))]

@@ -56,6 +56,10 @@ impl NoteStore for MeasuredStore {
         self.inner.pool()
     }
 
+    fn is_exclusive(&self) -> bool {
+        self.inner.is_exclusive()
+    }
+
     async fn version(&self) -> Result<String, StoreError> {
         self.measured(StoreCall::Version, self.inner.version()).await
     }

@@ -18,6 +18,7 @@ pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     /// Which connection this is; it counts until the database breaks them all.
     connection: Mutex<Option<u64>>,
+    is_exclusive: bool,
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +68,12 @@ impl MemoryStore {
     pub fn losing_indexes(self) -> Self {
         self.lock().loses_indexes = true;
         self
+    }
+
+    /// The same, of which there will not be [another](Self::another).
+    #[must_use]
+    pub fn exclusively(self) -> Self {
+        Self { is_exclusive: true, ..self }
     }
 
     /// Another client of the same database, not connected.
@@ -204,6 +211,10 @@ impl NoteStore for MemoryStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.connected().map(drop)
+    }
+
+    fn is_exclusive(&self) -> bool {
+        self.is_exclusive
     }
 
     async fn version(&self) -> Result<String, StoreError> {

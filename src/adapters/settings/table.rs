@@ -231,7 +231,8 @@ settings! {
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB", at least "1 MiB";
 
     /// How much memory is for notes as they were known last, which reads are
-    /// answered from while the database is away. `0` remembers none.
+    /// answered from while the database is away, and also while it is not where
+    /// nobody else can change it, which is so of an embedded one. `0` remembers none.
     "CACHE_MAX_BYTES" => cache_max_bytes: ByteSize = "64 MiB",
     accepts "a size, such as 1048576, 64 KiB, 64 MiB or 1 GiB";
 

@@ -66,6 +66,14 @@ impl NoteStore for SurrealStore {
         }
     }
 
+    /// The engine of a folder keeps other processes out of it.
+    fn is_exclusive(&self) -> bool {
+        match &self.endpoint {
+            Endpoint::Memory | Endpoint::Folder { .. } => true,
+            Endpoint::Server { .. } => false,
+        }
+    }
+
     async fn version(&self) -> Result<String, StoreError> {
         self.call("version", |client: Arc<Client>| async move { version(&client).await }).await
     }

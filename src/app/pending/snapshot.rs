@@ -62,6 +62,19 @@ impl Pending {
         Snapshot { fold: None, base, is_fresh, is_complete, commands, since }
     }
 
+    /// The note as the database has it, where that is remembered and no command of it is
+    /// pending. Only for a database that nobody else changes.
+    pub(in crate::app) fn settled(&self, note: &NoteId) -> Option<Option<Note>> {
+        let hash = self.hash(note);
+        let state = self.lock();
+        // A hole in the index may be one of its commands.
+        let is_indexed = self.applied() >= state.backlog_end && self.unindexed(&state).is_none();
+        if !is_indexed || state.index.last(hash).is_some() || state.held.contains_key(note) {
+            return None;
+        }
+        state.known.get(note).base.map(|base| base.note.clone())
+    }
+
     /// The commands that are to be folded on a note as the database has it.
     pub(in crate::app) fn snapshot_held(&self, note: &NoteId, upto: Sequence) -> Snapshot {
         Snapshot { base: None, fold: None, since: None, ..self.snapshot(note, upto) }
