@@ -53,6 +53,9 @@ fn messages_are_constant_and_no_field_is_as_rust_prints_it() {
         for field in &event.fields {
             let is_stable = field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             assert!(is_stable, "{field}: {event:?}");
+            // They stand beside what every line has.
+            let common = ["timestamp", "level", "message", "target", "span", "spans"];
+            assert!(!common.contains(&field.as_str()), "{field}: {event:?}");
         }
     }
 }

@@ -17,12 +17,12 @@ use daybook::adapters::cli::{
 use daybook::adapters::service_client::ServiceClient;
 use daybook::adapters::settings::{Settings, SettingsError, Sources};
 use daybook::adapters::system::SystemClock;
-use daybook::adapters::telemetry::{self, TelemetryError};
+use daybook::adapters::telemetry::{self, TelemetryError, Traces};
 use daybook::app::Release;
 use daybook::ports::Clock;
 use daybook::runtime;
 use daybook::signals::Signals;
-use daybook::wiring::{self, Service};
+use daybook::wiring::{self, Exporting, Service};
 
 fn main() -> ExitCode {
     // Clap itself prints the help, and usage errors, which end with EXIT_USAGE.
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let filter = cli.log_level.clone().or_else(|| env::var("RUST_LOG").ok());
     let filter = filter.filter(|filter| !filter.is_empty());
-    telemetry::start(cli.log_style(), filter.as_deref())?;
+    let traces = telemetry::start(cli.log_style(), filter.as_deref())?;
     let (flags, command) = match cli.command {
         Some(Command::Serve(flags)) => (flags, None),
         command => (SettingFlags::default(), command),
@@ -57,7 +57,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Some(Command::Health { json }) => health(json, &Settings::read(&sources)?),
         #[cfg(feature = "top")]
         Some(Command::Top(command)) => top(command, &Settings::read(&sources)?),
-        Some(Command::Serve(_)) | None => serve(Settings::read(&sources)?),
+        Some(Command::Serve(_)) | None => serve(Settings::read(&sources)?, traces),
     }
 }
 
@@ -181,7 +181,7 @@ fn audit(command: AuditCommand, sources: &Sources) -> ExitCode {
     }
 }
 
-fn serve(settings: Settings) -> Result<ExitCode> {
+fn serve(settings: Settings, traces: Traces) -> Result<ExitCode> {
     runtime::run(async move {
         let mut signals =
             Signals::take().map_err(|error| anyhow!("signals cannot be taken: {error}"))?;
@@ -194,7 +194,10 @@ fn serve(settings: Settings) -> Result<ExitCode> {
             }
         };
         let listener = wiring::listen(&settings).await?;
-        service.run(listener, signals.shutdown(EXIT_FAILURE)).await?;
+        let exporting = Exporting::start(&settings, &traces)?;
+        let ended = service.run(listener, signals.shutdown(EXIT_FAILURE)).await;
+        exporting.stop().await;
+        ended?;
         Ok(ExitCode::SUCCESS)
     })?
 }

@@ -13,6 +13,7 @@ mod adopt;
 mod compact;
 mod database;
 mod doctor;
+mod exporting;
 mod measuring;
 mod offline;
 mod parked;
@@ -31,6 +32,7 @@ pub use self::adopt::adopt;
 pub use self::compact::compact;
 use self::database::{database_name, make_measured_store};
 pub use self::doctor::doctor;
+pub use self::exporting::Exporting;
 use self::measuring::Measuring;
 pub use self::offline::{audit, rebuild, replay};
 pub use self::parked::{list_parked, release};
@@ -110,6 +112,9 @@ pub enum ServiceError {
     /// The metrics cannot be kept.
     #[error("the metrics cannot be kept: {0}")]
     Metrics(String),
+    /// Traces cannot be sent to the collector of the settings.
+    #[error("OTLP_ENDPOINT: {0}")]
+    Traces(String),
     /// A task panicked. Its message is left out: it may quote a note.
     #[error("the service stopped by a defect of its own")]
     Defect,

@@ -7,6 +7,10 @@ pub mod http;
 pub mod measured;
 pub mod memory;
 pub mod no_metrics;
+#[cfg(not(feature = "otlp"))]
+pub mod no_traces;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 #[cfg(feature = "metrics-basic")]
 pub mod prometheus;
 pub mod service_client;

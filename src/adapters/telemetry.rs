@@ -12,6 +12,11 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, registry};
 
+#[cfg(not(feature = "otlp"))]
+pub use super::no_traces::Traces;
+#[cfg(feature = "otlp")]
+pub use super::otlp::Traces;
+
 /// Where the SDK warns that a watch was not ended. It asks for that whenever one
 /// is dropped, over a session that it never signs in (3.3.5, `method/live.rs`),
 /// so a server with users always refuses. It ends the watch anyway when the
@@ -55,15 +60,18 @@ pub enum TelemetryError {
 /// `filter` is a level, which then holds for this crate while all others keep
 /// to warnings, or a filter as `RUST_LOG` has it. The default is `info`.
 ///
+/// Returns what could be sent to a collector beside that.
+///
 /// # Errors
 /// When the filter cannot be used, or when it was called before.
-pub fn start(style: LogStyle, filter: Option<&str>) -> Result<(), TelemetryError> {
+pub fn start(style: LogStyle, filter: Option<&str>) -> Result<Traces, TelemetryError> {
     let filter = parse_filter(filter.unwrap_or("info"))?;
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
     let lines = lines(style, colour, io::stderr).with_filter(filter);
-    registry().with(lines).try_init().map_err(|_| TelemetryError::Twice)?;
+    let traces = Traces::default();
+    registry().with(lines).with(traces.layer()).try_init().map_err(|_| TelemetryError::Twice)?;
     panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(traces)
 }
 
 /// Writes each event as a line.

@@ -37,6 +37,9 @@ fn trace_of(entries: &[Entry], seq: Sequence) -> Option<&str> {
 
 /// These came of commands, in a transaction that took so long.
 pub(super) fn judged(entries: &[Entry], outcomes: &[(Sequence, Outcome)], took: Duration) {
+    if !tracing::enabled!(target: COMMANDS, tracing::Level::DEBUG) {
+        return;
+    }
     let duration_ms = ms(took);
     for (seq, outcome) in outcomes {
         let Some(entry) = of(entries, *seq) else { continue };

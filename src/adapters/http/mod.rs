@@ -44,6 +44,8 @@ pub use options::{Options, RequestTimeoutError};
 pub use parked::{ParkedBody, ParkedPage};
 pub use router::{router, router_with};
 pub use serve::serve;
+#[cfg(feature = "otlp")]
+pub(crate) use trace::REQUESTS;
 
 #[cfg(test)]
 mod tests;

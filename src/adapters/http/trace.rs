@@ -14,6 +14,10 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
+/// The target of the span and the line of a request.
+#[cfg(feature = "otlp")]
+pub(crate) const REQUESTS: &str = module_path!();
+
 /// The trace that a request belongs to: that of a W3C `traceparent` header, or
 /// else the request's own id.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@
 //! A bad value stops the start. The message names the setting, where the value
 //! came from and what is accepted, for all bad values at once.
 
+mod collector;
 mod error;
 mod remote;
 mod retention;
@@ -17,6 +18,7 @@ mod table;
 mod values;
 mod versions;
 
+pub use collector::CollectorEndpoint;
 pub use error::{Problem, SettingsError};
 pub use remote::{AuthLevel, Optional, Secret};
 pub use retention::LogRetention;

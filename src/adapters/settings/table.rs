@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::collector::CollectorEndpoint;
 use super::remote::{AuthLevel, Optional, Secret};
 use super::retention::LogRetention;
 use super::sources::Reader;
@@ -250,4 +251,10 @@ settings! {
     /// How long requests in flight may take to end when the service stops.
     "SHUTDOWN_TIMEOUT" => shutdown_timeout: TimeSpan = "30",
     accepts "a time, such as 30, 500ms, 30s, 5m or 1h", at least "100ms";
+
+    /// The OpenTelemetry collector that traces are sent to, over HTTP; `/v1/traces`
+    /// is added. With `none` nothing is sent. It takes a build with the feature
+    /// `otlp`; another one refuses it. See [Traces](traces.md).
+    "OTLP_ENDPOINT" => otlp_endpoint: Optional<CollectorEndpoint> = "none",
+    accepts "none, or a URL, such as http://127.0.0.1:4318";
 }
