@@ -33,6 +33,12 @@ pub struct Traces {
 }
 
 impl Traces {
+    /// Without a collector yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Looks at requests and at what becomes of commands, whatever is logged.
     pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
     where
