@@ -4,7 +4,7 @@ use tracing_subscriber::layer::Identity;
 
 /// What happens in the service, sent nowhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Traces;
+pub struct Traces(());
 
 impl Traces {
     /// For a service that sends none.
