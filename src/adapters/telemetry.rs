@@ -68,8 +68,9 @@ pub fn start(style: LogStyle, filter: Option<&str>) -> Result<Traces, TelemetryE
     let filter = parse_filter(filter.unwrap_or("info"))?;
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
     let lines = lines(style, colour, io::stderr).with_filter(filter);
-    let traces = Traces::new();
-    registry().with(lines).with(traces.layer()).try_init().map_err(|_| TelemetryError::Twice)?;
+    let traces = Traces::default();
+    let subscriber = traces.clone().over(registry().with(lines));
+    subscriber.try_init().map_err(|_| TelemetryError::Twice)?;
     panic::set_hook(Box::new(log_panic));
     Ok(traces)
 }

@@ -113,6 +113,14 @@ fn a_file_is_no_data_folder() {
     }
 }
 
+/// Where nothing is logged, the end is still told.
+#[test]
+fn the_reason_is_told_without_a_log() {
+    let mut command = daybook(Path::new("/proc/daybook"));
+    let told = message(&run(command.args(["--log-level", "off"])), 1);
+    assert!(told.starts_with("daybook: ") && told.contains("/proc/daybook"), "{told}");
+}
+
 #[test]
 fn a_folder_that_may_not_be_written_is_refused() {
     // `/proc` is a folder in which not even root can make another.

@@ -17,7 +17,7 @@ use tracing::span::{Attributes, Id};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer;
+use tracing_subscriber::layer::{self, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::export::{Export, ExportError, export_to};
@@ -33,19 +33,13 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Without a collector yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Looks at requests and at what becomes of commands, whatever is logged.
-    pub(crate) fn layer<S>(&self) -> impl Layer<S> + use<S>
+    /// Has it looked at, whatever is logged: requests, and what becomes of commands.
+    pub(crate) fn over<S>(self, subscriber: S) -> impl Subscriber + Send + Sync
     where
-        S: Subscriber + for<'a> LookupSpan<'a>,
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let wanted = filter_fn(is_wanted).with_max_level_hint(LevelFilter::DEBUG);
-        Spans { tracer: Arc::clone(&self.tracer) }.with_filter(wanted)
+        subscriber.with(Spans { tracer: self.tracer }.with_filter(wanted))
     }
 
     /// Sends spans to that URL from now on. It must be called on the runtime

@@ -17,7 +17,6 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry;
 use uuid::Uuid;
 
@@ -56,7 +55,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Traces of this thread, on their way to that collector.
 fn traced(url: &str) -> (Export, DefaultGuard) {
     let traces = Traces::default();
-    let guard = tracing::subscriber::set_default(registry().with(traces.layer()));
+    let guard = tracing::subscriber::set_default(traces.clone().over(registry()));
     (traces.export_to(url).unwrap(), guard)
 }
 
