@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _, Write};
+use std::pin::pin;
 use std::time::Duration;
 
 use chrono::Utc;
 use clap::Args;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyModifiers};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
 use super::sample::Sample;
 use super::screen::Screen;
@@ -77,9 +79,13 @@ impl TopCommand {
         if !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
             return Err(TopError::NoTerminal);
         }
+        let mut terminated = signal(SignalKind::terminate())?;
         // It also sees to it that a panic leaves the terminal as it was.
         let mut terminal = ratatui::try_init()?;
-        let watched = self.watch(&mut terminal, &service, &address).await;
+        let watched = tokio::select! {
+            watched = self.watch(&mut terminal, &service, &address) => watched,
+            _ = terminated.recv() => Ok(()),
+        };
         ratatui::try_restore()?;
         watched
     }
@@ -113,39 +119,41 @@ impl TopCommand {
         let mut samples: VecDeque<Sample> = VecDeque::new();
         loop {
             let next = Instant::now() + self.interval.get();
-            match Sample::take(service).await {
-                Ok(sample) => {
-                    if samples.len() > INTERVALS {
-                        samples.pop_front();
-                    }
-                    let earlier = samples.front().unwrap_or(&sample);
-                    screen.show(View::new(&sample, earlier));
-                    samples.push_back(sample);
-                }
-                Err(error) => screen.lost(Utc::now(), error.to_string()),
-            }
-            loop {
+            let mut asking = pin!(Sample::take(service));
+            let mut is_answered = false;
+            while !is_answered || Instant::now() < next {
                 terminal.draw(|frame| screen.draw(frame))?;
-                if is_over(next.min(Instant::now() + KEY_INTERVAL)).await? {
-                    return Ok(());
-                }
-                if Instant::now() >= next {
-                    break;
+                // A service that hangs keeps nobody from leaving.
+                let answer = tokio::select! {
+                    answer = &mut asking, if !is_answered => answer,
+                    is_over = is_over() => if is_over? { return Ok(()) } else { continue },
+                };
+                is_answered = true;
+                match answer {
+                    Ok(sample) => {
+                        if samples.len() > INTERVALS {
+                            samples.pop_front();
+                        }
+                        let earlier = samples.front().unwrap_or(&sample);
+                        screen.show(View::new(&sample, earlier));
+                        samples.push_back(sample);
+                    }
+                    Err(error) => screen.lost(Utc::now(), error.to_string()),
                 }
             }
         }
     }
 }
 
-/// Waits until then. Whether a key was pressed that ends it.
-async fn is_over(until: Instant) -> io::Result<bool> {
+/// Waits a moment. Whether a key was pressed that ends it.
+async fn is_over() -> io::Result<bool> {
     // Reading a key blocks, if only for a moment.
     while let Some(key) = spawn_blocking(pressed).await.map_err(io::Error::other)?? {
         if ends(key) {
             return Ok(true);
         }
     }
-    sleep_until(until).await;
+    sleep(KEY_INTERVAL).await;
     Ok(false)
 }
 

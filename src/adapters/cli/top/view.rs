@@ -136,17 +136,20 @@ impl View {
 
 impl Rates {
     fn new(now: &Sample, earlier: &Sample) -> Self {
+        const APPENDED: &str = "command_log_last_appended_sequence";
         const APPLIED: &str = "command_log_last_applied_sequence";
+        // A sequence goes back where another log took the place of the old one.
+        let grew = |name| now.scrape.count(name) >= earlier.scrape.count(name);
+        let rate = |name| now.rate(earlier, name, &[]).filter(|_| grew(name));
         let refused = earlier.scrape.by_label("writes_refused_total", "reason");
         let refused = refused.into_iter().filter_map(|(reason, _)| {
             let rate = now.rate(earlier, "writes_refused_total", &[("reason", &reason)])?;
             (rate > 0.0).then_some((reason, rate))
         });
         Self {
-            appended: now.rate(earlier, "command_log_last_appended_sequence", &[]),
+            appended: rate(APPENDED),
             // Until the database was asked it is 0, and then all at once what it is.
-            applied: now
-                .rate(earlier, APPLIED, &[])
+            applied: rate(APPLIED)
                 .filter(|_| earlier.scrape.count(APPLIED).is_some_and(|seq| seq > 0)),
             requests: now.rate(earlier, "http_request_duration_seconds_count", &[]),
             refused: refused.collect(),

@@ -142,7 +142,7 @@ fn a_restart_is_no_burst() {
     let restarted = sample(1, "starting", &json!({}), &fresh);
     let after = sample(2, "healthy", &json!({}), HEALTHY);
     let view = View::new(&restarted, &before);
-    assert_eq!((view.rates.applied, view.rates.refused.len()), (Some(0.0), 0));
+    assert_eq!((view.rates.applied, view.rates.refused.len()), (None, 0));
     assert_eq!(View::new(&after, &restarted).rates.applied, None);
 }
 
