@@ -13,10 +13,10 @@ test:
     cargo test --package daybook --no-default-features --lib
 
 # Test everything, on embedded databases and real servers, in containers too where
-# a Docker engine answers, and the checkers of the crash and the outage loop.
+# a Docker engine answers, and the checkers of the loops and the comparison.
 test-db:
     cargo test
-    cargo test --package crash-loop --package outage-loop
+    cargo test --package compare --package crash-loop --package outage-loop
 
 # Test the database alone: the port's promises on every store, adapter, program.
 test-database:
@@ -42,6 +42,11 @@ surrealdb-image:
 bench:
     cargo bench --no-default-features
 
+# Measure the service against a SurrealDB server and one that does nothing, in turn;
+# with --write, into docs/performance.md.
+bench-compare *arguments:
+    scripts/bench-compare.sh {{arguments}}
+
 # Fuzz the decoder and the recovery of the log; needs cargo-fuzz and a nightly toolchain.
 fuzz seconds="600":
     for target in decode open; do \
@@ -55,7 +60,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --package daybook --no-default-features --all-targets -- -D warnings
     cargo clippy --all-targets -- -D warnings
-    cargo clippy --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
+    cargo clippy --package compare --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 
 # Count the lines that the tests run, by module and for the areas that matter most.

@@ -158,6 +158,18 @@ impl Daemon {
         Ok(api)
     }
 
+    /// The address that it listens on, once it does.
+    #[must_use]
+    pub fn address(&self) -> Option<String> {
+        self.address.borrow().clone()
+    }
+
+    /// The id of the process, unless it has ended.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether the process has not ended.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))

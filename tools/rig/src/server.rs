@@ -183,6 +183,12 @@ impl Server {
         is_healthy(&address).await
     }
 
+    /// The id of its process, unless that has ended.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
     /// Whether its process has not ended.
     pub fn is_running(&mut self) -> bool {
         self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
