@@ -15,6 +15,9 @@ use tokio::sync::RwLock;
 /// How long anything may take before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// So many lines of a service are told when its test fails.
+const LAST_LINES: usize = 40;
+
 /// Tests that hold the service to a time write-lock it, so that they have the
 /// machine to themselves; those that load the machine read-lock it.
 #[cfg(feature = "surreal")]
@@ -28,8 +31,7 @@ pub(crate) fn daybook(data_dir: &Path) -> Command {
     command
 }
 
-/// Says which tests did not run, also where the output of tests is captured.
-#[cfg(feature = "surreal")]
+/// Says why a test failed or did not run, also where the output of tests is captured.
 pub(crate) fn tell_aloud(line: &str) {
     std::io::Write::write_all(&mut std::io::stderr(), format!("{line}\n").as_bytes()).unwrap();
 }
@@ -179,6 +181,12 @@ impl Drop for Service {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if thread::panicking() {
+            // Why it was as it was is nowhere else.
+            let told: Vec<String> = self.lines.iter().collect();
+            let last = told.split_at(told.len().saturating_sub(LAST_LINES)).1;
+            tell_aloud(&format!("the last lines of the service:\n{}", last.join("\n")));
+        }
     }
 }
 
