@@ -38,9 +38,11 @@ surrealdb-down:
 surrealdb-image:
     scripts/surrealdb-image.sh
 
-# Measure what group commit is worth: one caller against many, in one run.
-bench:
-    cargo bench --no-default-features
+# Measure the parts that every write passes: the codecs, the judge, the scan of a
+# start; and what group commit is worth, one caller against many, in one run.
+bench *arguments:
+    cargo bench --package daybook-bench {{arguments}}
+    cargo bench --package daybook --no-default-features
 
 # Measure the service against a SurrealDB server and one that does nothing, in turn;
 # with --write, into docs/performance.md.
@@ -60,6 +62,7 @@ lint:
     cargo fmt --all --check
     cargo clippy --package daybook --no-default-features --all-targets -- -D warnings
     cargo clippy --all-targets -- -D warnings
+    cargo clippy --package daybook-bench --all-targets -- -D warnings
     cargo clippy --package compare --package crash-loop --package daybook-rig --package outage-loop --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --package daybook
 

@@ -62,7 +62,10 @@ impl PayloadFormat {
     }
 
     /// The payload for a submission.
-    pub(super) fn encode(self, submission: &Submission) -> Result<Vec<u8>, CodecError> {
+    ///
+    /// # Errors
+    /// [`CodecError::Encode`], when the format has no bytes for it.
+    pub fn encode(self, submission: &Submission) -> Result<Vec<u8>, CodecError> {
         let envelope = Envelope::from(submission);
         match self {
             Self::Json => serde_json::to_vec(&envelope).map_err(|_| CodecError::Encode),
@@ -78,7 +81,10 @@ impl PayloadFormat {
     }
 
     /// The submission in a payload, which must hold nothing else.
-    pub(super) fn decode(self, payload: &[u8]) -> Result<Submission, CodecError> {
+    ///
+    /// # Errors
+    /// When it is no payload in this format.
+    pub fn decode(self, payload: &[u8]) -> Result<Submission, CodecError> {
         // What the libraries say of a bad payload may quote the note in it, so
         // it is left out.
         let mut rest = payload;
