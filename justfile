@@ -39,7 +39,7 @@ surrealdb-image:
     scripts/surrealdb-image.sh
 
 # Measure the parts that every write passes: the codecs, the judge, the scan of a
-# start; and what group commit is worth, one caller against many, in one run.
+# start; and what group commit is worth, by size and number of callers, in one run.
 bench *arguments:
     cargo bench --package daybook-bench {{arguments}}
     cargo bench --package daybook --no-default-features

@@ -1,8 +1,9 @@
 //! What group commit is worth: acknowledged appends a second to the file log
 //! with sync policy `always`, one caller against many, alternating in one run.
 //!
-//! `cargo bench --no-default-features` prints one line per number of callers,
-//! with the ratio to one caller. The log lies in a temporary folder: set
+//! `cargo bench --no-default-features` prints one line per size of a note and
+//! number of callers, with the ratio to one caller. A group is at most as long as
+//! there are callers, since each waits for its own append. The log lies in a temporary folder: set
 //! `TMPDIR` to measure another disk.
 
 use std::error::Error;
@@ -14,11 +15,15 @@ use daybook::adapters::file_log::disk::OsDisk;
 use daybook::adapters::file_log::{FileLog, FileLogOptions};
 use daybook::domain::{Checked, Command, NoteDraft, NoteId, Precondition, Submission};
 use daybook::ports::CommandLog;
+use tokio::runtime::Runtime;
 
 /// How long one measurement takes; there are [`ROUNDS`] for each number.
 const MEASUREMENT: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 5;
 const CALLERS: [usize; 4] = [1, 8, 64, 256];
+
+/// How long the contents of notes are, in bytes.
+const CONTENTS: [usize; 3] = [100, 1_000, 10_000];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
@@ -26,11 +31,23 @@ fn main() -> Result<(), Box<dyn Error>> {
         FileLog::open(Arc::new(OsDisk), &folder.path().join("log"), FileLogOptions::default())?;
     let log = Arc::new(log);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let submission = submission()?;
+    for content in CONTENTS {
+        measure(&runtime, &log, &submission(content)?, content)?;
+    }
+    Ok(())
+}
+
+/// Prints the lines of one size.
+fn measure(
+    runtime: &Runtime,
+    log: &Arc<FileLog>,
+    submission: &Submission,
+    content: usize,
+) -> Result<(), Box<dyn Error>> {
     let mut rates = CALLERS.map(|_| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
         for (callers, rates) in CALLERS.into_iter().zip(&mut rates) {
-            rates.push(runtime.block_on(rate(&log, &submission, callers))?);
+            rates.push(runtime.block_on(rate(log, submission, callers))?);
         }
     }
     let medians = rates.map(|mut rates| {
@@ -43,7 +60,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let ratio = median / one;
         std::io::Write::write_fmt(
             &mut out,
-            format_args!("{callers:>4} callers {median:>9.0} appends/s {ratio:>6.1} x\n"),
+            format_args!(
+                "{content:>6} bytes {callers:>4} callers {median:>9.0} appends/s {ratio:>6.1} x\n"
+            ),
         )?;
     }
     Ok(())
@@ -77,11 +96,11 @@ async fn rate(
     Ok(f64::from(appended) / started.elapsed().as_secs_f64())
 }
 
-/// A note of about one KiB.
-fn submission() -> Result<Submission, Box<dyn Error>> {
+/// A note with a content of so many bytes.
+fn submission(content: usize) -> Result<Submission, Box<dyn Error>> {
     let draft = NoteDraft {
         title: "A note for the benchmark".to_owned(),
-        content: "word ".repeat(200),
+        content: "word ".chars().cycle().take(content).collect(),
         author: "ada".to_owned(),
         tags: vec!["bench".to_owned()],
     };
