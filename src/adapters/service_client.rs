@@ -85,7 +85,7 @@ impl ServiceClient {
     /// # Errors
     /// When nobody answers.
     pub async fn health(&self) -> Result<ServiceHealth, ServiceClientError> {
-        Ok(ServiceHealth { body: self.read(self.request(Method::GET, "/health")).await? })
+        self.health_within(PATIENCE).await
     }
 
     /// The same, within that time.

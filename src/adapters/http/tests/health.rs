@@ -56,6 +56,22 @@ async fn the_state_decides(
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stalled_applier_is_not_ready() {
+    let mut service = Service::stopped(options(LONG));
+    service.apply().await;
+    service.log_a_write().await;
+    assert_eq!(service.get("/health/ready").await.status, 200);
+    // The database answers, and nobody applies.
+    tokio::time::advance(Duration::from_secs(61)).await;
+    let answer = service.get("/health/ready").await;
+    assert_eq!((answer.status.as_u16(), &answer.body["state"]), (503, &json!("unhealthy")));
+    let reason = answer.body["reason"].as_str().unwrap();
+    assert!(reason.contains("none was applied for 60 s"), "{reason}");
+    service.apply().await;
+    assert_eq!(service.get("/health/ready").await.status, 200);
+}
+
 #[tokio::test]
 async fn health_tells_of_the_database_and_the_queue() {
     let service = Service::started().await;
