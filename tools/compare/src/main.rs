@@ -17,7 +17,7 @@ use compare::load::Load;
 use compare::rows::{Comparison, Part};
 use compare::table::{Row, table};
 use compare::{machine, page};
-use tokio::signal::unix::{SignalKind, signal};
+use daybook_rig::told_to_end;
 
 /// Measures Daybook against a SurrealDB server and a server that does nothing.
 ///
@@ -117,16 +117,4 @@ async fn measure(comparison: &mut Comparison, parts: &[Part], rows: &mut Vec<Row
         }
     }
     Ok(())
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn told_to_end() {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -49,7 +49,7 @@ use anyhow::{Result, anyhow};
 use clap::Parser;
 use crash_loop::daemon::{Findings, Program};
 use crash_loop::history::Breach;
-use tokio::signal::unix::{SignalKind, signal};
+use daybook_rig::told_to_end;
 use tokio::time::timeout;
 
 use crate::report::Report;
@@ -142,16 +142,4 @@ async fn run(args: &Args) -> Result<Report> {
         println!("the folder is kept: {}", folder.keep().display());
     }
     outcome.map(|()| report)
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn told_to_end() {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }

@@ -7,9 +7,11 @@ mod certificate;
 mod program;
 mod proxy;
 mod server;
+mod signals;
 
 #[cfg(feature = "certificates")]
 pub use certificate::Authority;
 pub use program::server_program;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, Storage};
+pub use signals::told_to_end;
