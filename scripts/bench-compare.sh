@@ -77,7 +77,8 @@ daybook="${DAYBOOK_PROGRAM:-$target/daybook}"
 surrealdb="${DAYBOOK_TEST_SURREALDB:-$target/test-surrealdb}"
 # Both default members, as in any other build, so that SurrealDB is compiled once.
 [[ -n ${DAYBOOK_PROGRAM:-} && -n ${DAYBOOK_TEST_SURREALDB:-} ]] ||
-    cargo build --locked --quiet --release --bin daybook --bin test-surrealdb
+    cargo build --locked --quiet --release --bin daybook --bin test-surrealdb --bin guarded-batches \
+        --features daybook-test-surrealdb/comparison
 cargo build --locked --quiet --release --package compare
 
 source="$(date -u +%F)"

@@ -24,6 +24,11 @@ use daybook::runtime;
 use daybook::signals::Signals;
 use daybook::wiring::{self, Exporting, Service};
 
+/// The database makes and drops small values by the million.
+#[cfg(feature = "surreal")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Clap itself prints the help, and usage errors, which end with EXIT_USAGE.
     match run(Cli::parse()) {

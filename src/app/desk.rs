@@ -75,7 +75,13 @@ impl Desk {
     pub(super) async fn judge(&self, entries: &[Entry]) -> Result<Judged, StoreError> {
         let stored = self.ports.store.load(&notes_of(entries)).await?;
         let now = self.ports.clock.now();
-        Ok(judge(self.ports.log.id(), entries, stored, &self.parked(), now))
+        let mut judged = judge(self.ports.log.id(), entries, stored, &self.parked(), now);
+        if self.ports.store.is_exclusive() {
+            // Between load and commit nobody changes a note but an earlier attempt
+            // of this applier, which moves the checkpoint.
+            judged.found.clear();
+        }
+        Ok(judged)
     }
 
     /// Commits a batch of these commands, and remembers what is parked after it.

@@ -13,7 +13,7 @@ use crate::ports::{Batch, Checkpoint, Found, Marker, Parked, Provenance, Stamp, 
 #[derive(Debug, Default)]
 pub(super) struct Judged {
     /// How the notes were found.
-    found: Vec<Found>,
+    pub(super) found: Vec<Found>,
     /// The outcome of each command that was judged.
     pub(super) outcomes: Vec<(Sequence, Outcome)>,
     /// What becomes of the notes, at most one write per note.

@@ -53,7 +53,8 @@ pub struct Batch {
     pub log: LogId,
     /// What the checkpoint must be for this to be applied.
     pub expected: Option<Checkpoint>,
-    /// What the notes that the commands were judged against must be.
+    /// What the notes that the commands were judged against must be; none where
+    /// nobody else can change them.
     pub found: Vec<Found>,
     /// What the checkpoint is afterwards; its `commit` is larger than that of
     /// `expected`.

@@ -1,7 +1,7 @@
 //! Answers that are not errors.
 
 use axum::Json;
-use axum::http::header::{ETAG, LOCATION};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -12,6 +12,11 @@ use super::precondition::{ReadConditions, Verdict};
 use super::problem::{Kind, Problem};
 use crate::app::{Consistency, ReadNote, Submitted};
 use crate::domain::{Change, Note};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What a note has as JSON beside its longest texts, when it has few tags.
+const BODY_OVERHEAD: usize = 512;
 
 const CONSISTENCY: HeaderName = HeaderName::from_static("daybook-consistency");
 
@@ -92,7 +97,7 @@ pub(super) fn read(found: ReadNote, conditions: &ReadConditions) -> Response {
     // A version that may turn out to be another is no entity tag.
     let version = (!found.assumed).then_some(note.version);
     match conditions.judge(version) {
-        Verdict::Send if found.assumed => (consistency, Json(NoteBody::from(note))).into_response(),
+        Verdict::Send if found.assumed => (consistency, body_of(note)).into_response(),
         Verdict::Send => (consistency, with_etag(note)).into_response(),
         Verdict::NotModified => {
             let etag = version.map(|version| [(ETAG, etag::of(version))]);
@@ -111,7 +116,18 @@ pub(super) fn read(found: ReadNote, conditions: &ReadConditions) -> Response {
 }
 
 fn with_etag(note: Note) -> impl IntoResponse {
-    ([(ETAG, etag::of(note.version))], Json(NoteBody::from(note)))
+    ([(ETAG, etag::of(note.version))], body_of(note))
+}
+
+/// A note as JSON, in one piece of memory: a buffer that grows as it is written
+/// copies most notes four times.
+fn body_of(note: Note) -> Response {
+    let length = note.title.len() + note.content.len() + BODY_OVERHEAD;
+    let mut body = Vec::with_capacity(length);
+    match serde_json::to_writer(&mut body, &NoteBody::from(note)) {
+        Ok(()) => ([(CONTENT_TYPE, JSON)], body).into_response(),
+        Err(_) => Problem::internal().into_response(),
+    }
 }
 
 /// A path of ids, which hold no character that a URI or a header would not.

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span, info, info_span};
-use uuid::Uuid;
+use uuid::Builder;
 
 use super::problem;
 
@@ -82,7 +82,8 @@ fn request_id(headers: &HeaderMap) -> (String, HeaderValue) {
     if let Some((text, value)) = given.and_then(|value| Some((value.to_str().ok()?, value))) {
         return (text.to_owned(), value.clone());
     }
-    let made = Uuid::new_v4().to_string();
+    // It need not be hard to guess, and the system takes its time for what is.
+    let made = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid().to_string();
     // A UUID is always a header value.
     let value = HeaderValue::try_from(&made).unwrap_or(HeaderValue::from_static("-"));
     (made, value)

@@ -5,7 +5,7 @@
 //!
 //! | table | record id | fields |
 //! | --- | --- | --- |
-//! | `notes` | `notes:<key>`, the id of the note | the note; `log` and `seq` of its last change; `earlier_logs` and `earlier_seqs`: the last change by each other log; two ranks, see `rank` |
+//! | `notes` | `notes:<key>`, the id of the note | the note; `log` and `seq` of its last change; `earlier_logs` and `earlier_seqs`: the last change by each other log; two ranks, see `rank`; `lists`, see `list` |
 //! | `deletion` | `deletion:<key of the note>` | `log` and `seq` of its last deletion, and `earlier_…` as above |
 //! | `checkpoint` | `checkpoint:<log>` | `applied`, `accepted_at`, `commits`, `horizon`, `rebuilt_at` |
 //! | `marker` | `marker:[<log>, <last>]` | `first`; `versions`, one per command |
@@ -22,7 +22,7 @@
 //! `endpoint` and `engine` say how a client is obtained, `folder` whether the
 //! database folder was left cleanly. Everything else is about any client:
 //! `statements` holds the query texts, `row` turns records into domain values
-//! and back, `read`, `list`, `commit` and `rebuild` run the statements,
+//! and back, `read`, `list`, `commit`, `rebuild` and `migrate` run the statements,
 //! `transaction` those that must not be broken off, and `error` is the only
 //! place that interprets what SurrealDB says.
 //!
@@ -63,6 +63,7 @@ mod error;
 mod folder;
 mod list;
 mod memtable;
+mod migrate;
 mod note_store;
 mod options;
 mod rank;

@@ -67,7 +67,11 @@ async fn define(client: &Arc<Client>, index: &Index) -> Result<(), StoreError> {
 
 /// Waits until the index is complete. A build that has failed is not worth another
 /// wait: the next attempt begins anew.
-async fn completed(client: &Client, index: &Index, begun: &Begun) -> Result<(), StoreError> {
+pub(super) async fn completed(
+    client: &Client,
+    index: &Index,
+    begun: &Begun,
+) -> Result<(), StoreError> {
     let mut pause = FIRST_PAUSE;
     loop {
         let answer = state(client, index).await?;
@@ -160,7 +164,7 @@ mod tests {
         let error = is_complete(&INDEXES[0], answer).unwrap_err();
         assert!(matches!(error, StoreError::Internal(_)), "{error:?}");
         let message = error.to_string();
-        assert!(message.contains("by_created") && message.contains(why), "{message}");
+        assert!(message.contains("by_list_created") && message.contains(why), "{message}");
         assert!(!message.contains("hidden"), "{message}");
     }
 }

@@ -8,6 +8,7 @@ use surrealdb::types::{
     Array, Datetime, Number, Object, RecordId, RecordIdKey, SurrealValue, ToSql, Value,
 };
 
+use super::list::lists_of;
 use super::rank::rank;
 use crate::domain::{LogId, Note, NoteId, Rejection, Sequence, Version};
 use crate::ports::{Checkpoint, Marker, Parked, Provenance, Stamp, StoreError};
@@ -57,6 +58,7 @@ pub(super) fn note_row(note: &Note, provenance: &Provenance) -> Result<Object, S
     row.insert("created_at", Datetime::from(note.created_at));
     row.insert("updated_at", Datetime::from(note.updated_at));
     row.insert("version", integer(note.version.get())?);
+    row.insert("lists", lists_of(note));
     row.insert("created_rank", rank(note.created_at, &note.id));
     row.insert("updated_rank", rank(note.updated_at, &note.id));
     earlier(&mut row, provenance)?;

@@ -1,9 +1,11 @@
 //! The tables and their indexes.
 
+use surrealdb::Surreal;
 use surrealdb::engine::any::Any;
-use surrealdb::{Error, Surreal};
 
-use super::error::finish;
+use super::error::{classify, finish};
+use super::migrate;
+use crate::ports::StoreError;
 
 /// An index of a table.
 pub(super) struct Index {
@@ -24,34 +26,20 @@ const fn index(name: &'static str, table: &'static str, fields: &'static str) ->
     Index { name, table, fields }
 }
 
-/// Every index. Those of `notes` end in a rank, see `rank`: each list is one
-/// walk along one of them.
-pub(super) const INDEXES: [Index; 7] = [
-    index("by_created", "notes", "created_rank"),
-    index("by_updated", "notes", "updated_rank"),
-    index("by_author_created", "notes", "author, created_rank"),
-    index("by_author_updated", "notes", "author, updated_rank"),
-    index("by_tag_created", "notes", "tags.*, created_rank"),
-    index("by_tag_updated", "notes", "tags.*, updated_rank"),
+/// Every index. Those of `notes` have the lists that a note is in, see `list`, and
+/// end in a rank, see `rank`: each list is one walk along one of them. An index costs
+/// a write more than all of its entries, so there is one for each order, not one for
+/// each filter.
+pub(super) const INDEXES: [Index; 3] = [
+    index("by_list_created", "notes", "lists.*, created_rank"),
+    index("by_list_updated", "notes", "lists.*, updated_rank"),
     index("by_log_seq", "deletion", "log, seq"),
 ];
 
-/// The tables without their indexes.
+/// The tables without their indexes. Notes have no schema there: to check a field
+/// of a row takes the database as long as to write it, and `row` checks what it reads.
 const TABLES: &str = "
-DEFINE TABLE IF NOT EXISTS notes SCHEMAFULL;
-DEFINE FIELD IF NOT EXISTS title ON notes TYPE string;
-DEFINE FIELD IF NOT EXISTS content ON notes TYPE string;
-DEFINE FIELD IF NOT EXISTS author ON notes TYPE string;
-DEFINE FIELD IF NOT EXISTS tags ON notes TYPE array<string>;
-DEFINE FIELD IF NOT EXISTS created_at ON notes TYPE datetime;
-DEFINE FIELD IF NOT EXISTS updated_at ON notes TYPE datetime;
-DEFINE FIELD IF NOT EXISTS version ON notes TYPE int;
-DEFINE FIELD IF NOT EXISTS log ON notes TYPE string;
-DEFINE FIELD IF NOT EXISTS seq ON notes TYPE int;
-DEFINE FIELD IF NOT EXISTS earlier_logs ON notes TYPE option<array<string>>;
-DEFINE FIELD IF NOT EXISTS earlier_seqs ON notes TYPE option<array<int>>;
-DEFINE FIELD IF NOT EXISTS created_rank ON notes TYPE string;
-DEFINE FIELD IF NOT EXISTS updated_rank ON notes TYPE string;
+DEFINE TABLE IF NOT EXISTS notes SCHEMALESS;
 
 DEFINE TABLE IF NOT EXISTS deletion SCHEMAFULL;
 DEFINE FIELD IF NOT EXISTS log ON deletion TYPE string;
@@ -83,12 +71,18 @@ DEFINE FIELD IF NOT EXISTS reason ON parked TYPE string;
 DEFINE FIELD IF NOT EXISTS since ON parked TYPE datetime;
 ";
 
-/// Defines what is missing, and changes nothing that is there.
-pub(super) async fn define(client: &Surreal<Any>) -> Result<(), Error> {
-    let mut schema = TABLES.to_owned();
-    for index in &INDEXES {
-        schema.push_str(&index.definition("IF NOT EXISTS"));
-        schema.push_str(";\n");
+/// Defines what is missing, changes what an earlier version made, and leaves alone
+/// all else that is there.
+pub(super) async fn define(client: &Surreal<Any>) -> Result<(), StoreError> {
+    run(client, TABLES).await?;
+    if migrate::is_needed(client).await? {
+        migrate::run(client).await?;
     }
-    finish(client.query(schema).await?).map(drop)
+    let indexes = INDEXES.iter().map(|index| format!("{};\n", index.definition("IF NOT EXISTS")));
+    run(client, &indexes.collect::<String>()).await
+}
+
+async fn run(client: &Surreal<Any>, text: &str) -> Result<(), StoreError> {
+    let results = client.query(text).await.map_err(|error| classify(&error))?;
+    finish(results).map(drop).map_err(|error| classify(&error))
 }

@@ -272,8 +272,7 @@ impl SurrealStore {
         self.judge(version, life)?;
         let client = dial(&self.options, target).await?;
         // Another instance that starts defines the same.
-        let define = || async { schema::define(&client).await.map_err(|error| classify(&error)) };
-        despite_conflicts(define).await?;
+        despite_conflicts(|| schema::define(&client)).await?;
         let anchor = Connection::new(client).await?;
         let servers = anchor.servers().await?;
         let metrics = Arc::clone(&self.metrics);
@@ -298,7 +297,7 @@ impl SurrealStore {
         let SurrealOptions { namespace, database, .. } = &self.options;
         let chosen = client.use_ns(namespace).use_db(database).await;
         chosen.map_err(|error| classify(&error))?;
-        schema::define(client).await.map_err(|error| classify(&error))
+        schema::define(client).await
     }
 
     fn judge(&self, version: String, life: &mut Life) -> Result<(), StoreError> {

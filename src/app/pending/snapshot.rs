@@ -72,7 +72,9 @@ impl Pending {
         if !is_indexed || state.index.last(hash).is_some() || state.held.contains_key(note) {
             return None;
         }
-        state.known.get(note).base.map(|base| base.note.clone())
+        let known = state.known.get(note);
+        drop(state);
+        known.base.map(|base| base.note.clone())
     }
 
     /// The commands that are to be folded on a note as the database has it.

@@ -29,7 +29,11 @@ const SCHEMA: &str = "DEFINE NAMESPACE bench; USE NS bench; DEFINE DATABASE benc
     DEFINE TABLE notes SCHEMALESS; \
     DEFINE INDEX author_created_at ON notes FIELDS author, created_at;";
 
-fn folder() -> Result<TempDir> {
+/// A temporary folder for data.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn folder() -> Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("daybook-compare-").tempdir()?)
 }
 
@@ -49,13 +53,74 @@ async fn sent(request: RequestBuilder) -> Result<String> {
     Ok(text)
 }
 
+/// A port that nobody listens on, and no end to waiting for somebody.
+const NO_DATABASE: [(&str, &str); 3] = [
+    ("DB_ENDPOINT", "ws://127.0.0.1:1"),
+    ("DB_UNAVAILABLE_TIMEOUT", "never"),
+    ("STARTUP_MAX_WAIT", "24h"),
+];
+
+/// The program on an empty folder.
+fn program(path: &Path, log_level: &str, settings: &[(&str, &str)]) -> Result<(Program, TempDir)> {
+    let folder = folder()?;
+    let program = Program::new(path, &data_of(&folder)).with_log(Path::new("/dev/null"), log_level);
+    let program =
+        settings.iter().fold(program, |program, (name, value)| program.with_variable(name, value));
+    Ok((program, folder))
+}
+
+/// The folder of its log and its embedded database.
+fn data_of(folder: &TempDir) -> PathBuf {
+    folder.path().join("data")
+}
+
+/// How long it takes to post what waits in the log of that folder to an empty
+/// embedded database, from the start of the program on.
+///
+/// # Errors
+/// When it cannot be run, or does not come to an end.
+pub async fn drain(
+    path: &Path,
+    log_level: &str,
+    backlog: &TempDir,
+    settings: &[(&str, &str)],
+) -> Result<Duration> {
+    let database = folder()?;
+    let endpoint = format!("surrealkv://{}", database.path().join("notes").display());
+    let program = Program::new(path, &data_of(backlog)).with_log(Path::new("/dev/null"), log_level);
+    let program =
+        settings.iter().fold(program, |program, (name, value)| program.with_variable(name, value));
+    let program = program.with_variable("DB_ENDPOINT", &endpoint);
+    let started = Instant::now();
+    let mut daemon = program.start()?;
+    let api = daemon.ready().await?;
+    settled(&api).await?;
+    let took = started.elapsed();
+    daemon.stop().await?;
+    Ok(took)
+}
+
+/// Waits until every command is in the database.
+async fn settled(api: &Api) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let health = api.health().await?;
+        ensure!(health.parked == 0, "{} commands are parked", health.parked);
+        if health.queued == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{} commands still wait", health.queued);
+        sleep(POLL).await;
+    }
+}
+
 /// Daybook with an embedded database.
 pub struct Daybook {
     program: Program,
     daemon: Daemon,
     api: Api,
     address: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Daybook {
@@ -64,16 +129,48 @@ impl Daybook {
     /// # Errors
     /// When it cannot be run.
     pub async fn start(path: &Path, log_level: &str, settings: &[(&str, &str)]) -> Result<Self> {
-        let folder = folder()?;
-        let mut program = Program::new(path, &folder.path().join("data"))
-            .with_log(Path::new("/dev/null"), log_level);
-        for (name, value) in settings {
-            program = program.with_variable(name, value);
-        }
+        let (program, folder) = program(path, log_level, settings)?;
         let mut daemon = program.start()?;
         let api = daemon.ready().await?;
+        Self::running(program, daemon, api, folder)
+    }
+
+    /// The same with a database that is never there: all that it accepts waits.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub async fn start_alone(
+        path: &Path,
+        log_level: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let settings = [settings, &NO_DATABASE].concat();
+        let (program, folder) = program(path, log_level, &settings)?;
+        let mut daemon = program.start()?;
+        let api = daemon.listening().await?;
+        Self::running(program, daemon, api, folder)
+    }
+
+    fn running(program: Program, daemon: Daemon, api: Api, folder: TempDir) -> Result<Self> {
         let address = daemon.address().context("Daybook listens nowhere")?;
-        Ok(Self { program, daemon, api, address, _folder: folder })
+        Ok(Self { program, daemon, api, address, folder })
+    }
+
+    /// Stops it, and gives its data away.
+    ///
+    /// # Errors
+    /// When it does not stop.
+    pub async fn stop(self) -> Result<TempDir> {
+        self.daemon.stop().await?;
+        Ok(self.folder)
+    }
+
+    /// How many commands wait for the database.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn queued(&self) -> Result<u64> {
+        Ok(self.api.health().await?.queued)
     }
 
     /// Where its notes are.
@@ -87,16 +184,7 @@ impl Daybook {
     /// # Errors
     /// When that takes too long, or a command is parked.
     pub async fn settle(&self) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let health = self.api.health().await?;
-            ensure!(health.parked == 0, "{} commands are parked", health.parked);
-            if health.queued == 0 {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "{} commands still wait", health.queued);
-            sleep(POLL).await;
-        }
+        settled(&self.api).await
     }
 
     /// Stops it and starts it again; how long it took from the start to being ready.
@@ -104,14 +192,13 @@ impl Daybook {
     /// # Errors
     /// When it does not stop or start.
     pub async fn restart(self) -> Result<(Self, Duration)> {
-        let Self { program, daemon, _folder, .. } = self;
+        let Self { program, daemon, folder, .. } = self;
         daemon.stop().await?;
         let started = Instant::now();
         let mut daemon = program.start()?;
         let api = daemon.ready().await?;
         let took = started.elapsed();
-        let address = daemon.address().context("Daybook listens nowhere")?;
-        Ok((Self { program, daemon, api, address, _folder }, took))
+        Ok((Self::running(program, daemon, api, folder)?, took))
     }
 
     /// Its resident memory in bytes.

@@ -4,11 +4,14 @@
 //! alternate are.
 
 pub mod contender;
+mod drain;
 pub mod load;
 pub mod machine;
 pub mod note;
 pub mod page;
+pub mod plot;
 pub mod rows;
+pub mod scale;
 pub mod seed;
 pub mod statistics;
 pub mod table;

@@ -16,8 +16,15 @@ pub enum Requests {
     Create(PathBuf),
     /// Reads the notes whose ids are in that file.
     Read(PathBuf),
-    /// Reads the same path over and over.
-    Page,
+    /// Replaces the notes whose ids are in that file by the one in the other.
+    Replace {
+        /// The ids.
+        ids: PathBuf,
+        /// The note.
+        note: PathBuf,
+    },
+    /// Reads the pages of a list whose queries are in that file, in any order.
+    Pages(PathBuf),
 }
 
 /// Where a run sends it, and how.
@@ -119,7 +126,8 @@ impl Load {
         let script = match &target.requests {
             Requests::Create(_) => "create.lua",
             Requests::Read(_) => "read.lua",
-            Requests::Page => "page.lua",
+            Requests::Replace { .. } => "put.lua",
+            Requests::Pages(_) => "page.lua",
         };
         let mut wrk = Command::new(&self.wrk);
         wrk.args(["--threads", "1", "--timeout", "30s"])
@@ -134,8 +142,8 @@ impl Load {
         wrk.arg(if counted { "count" } else { "trust" });
         match &target.requests {
             Requests::Create(note) => wrk.arg(self.runs.to_string()).arg(note),
-            Requests::Read(ids) => wrk.arg(ids),
-            Requests::Page => &mut wrk,
+            Requests::Read(file) | Requests::Pages(file) => wrk.arg(file),
+            Requests::Replace { ids, note } => wrk.arg(ids).arg(note),
         };
         // `;;` stands for where Lua looks anyway.
         let path = format!("{}/?.lua;;", self.scripts.display());

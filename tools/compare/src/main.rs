@@ -14,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use compare::load::Load;
-use compare::rows::{Comparison, Part};
-use compare::table::{Row, table};
+use compare::rows::{Comparison, Measured, Part};
+use compare::table::table;
 use compare::{machine, page};
 use daybook_rig::told_to_end;
 
@@ -44,6 +44,12 @@ struct Args {
     /// How many notes there are where notes are read.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     notes: u64,
+    /// How many commands a backlog has that drains.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    backlog: u64,
+    /// The most notes and commands of what grows.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+    largest: u64,
     /// Measures this part only; may be given again.
     #[arg(long = "part", value_name = "PART")]
     parts: Vec<Part>,
@@ -91,29 +97,39 @@ async fn run(args: Args) -> Result<()> {
         rounds: args.rounds,
         length: Duration::from_secs(args.seconds),
         notes: args.notes,
+        backlog: args.backlog,
+        largest: args.largest,
         folder: tempfile::Builder::new().prefix("daybook-compare-").tempdir()?,
     };
-    let mut rows = Vec::new();
+    let mut measured = Measured::default();
     // Whatever ends first, what it started ends with it.
     let outcome = tokio::select! {
-        outcome = measure(&mut comparison, &parts, &mut rows) => outcome,
+        outcome = measure(&mut comparison, &parts, &mut measured) => outcome,
         () = told_to_end() => bail!("interrupted"),
     };
-    let table = table(&rows);
-    println!("\n{table}");
+    let text = page::text(&measured, &table(&measured.rows));
+    println!("\n{text}");
     outcome?;
     if let Some(path) = args.write {
-        page::write(&path, &format!("{told}\n\n{table}"))?;
+        page::write_plots(&path, &measured.scaled)?;
+        page::write(&path, &format!("{told}\n\n{text}"))?;
     }
     Ok(())
 }
 
-async fn measure(comparison: &mut Comparison, parts: &[Part], rows: &mut Vec<Row>) -> Result<()> {
+async fn measure(
+    comparison: &mut Comparison,
+    parts: &[Part],
+    measured: &mut Measured,
+) -> Result<()> {
     for part in parts {
-        let before = rows.len();
-        comparison.measure(*part, rows).await?;
-        for row in rows.iter().skip(before) {
+        let (rows, scaled) = (measured.rows.len(), measured.scaled.len());
+        comparison.measure(*part, measured).await?;
+        for row in measured.rows.iter().skip(rows) {
             println!("{row}");
+        }
+        for scaled in measured.scaled.iter().skip(scaled) {
+            println!("\n{}\n", scaled.table);
         }
     }
     Ok(())

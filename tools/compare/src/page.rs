@@ -5,8 +5,41 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::rows::Measured;
+use crate::scale::Scaled;
+
 const BEGIN: &str = "<!-- comparison: begin -->";
 const END: &str = "<!-- comparison: end -->";
+
+/// The folder of plots, beside the page.
+const PLOTS: &str = "plots";
+
+/// All that was measured: the table of rows, then each table of what grows with its
+/// plots.
+#[must_use]
+pub fn text(measured: &Measured, rows: &str) -> String {
+    let mut text = rows.to_owned();
+    for Scaled { heading, table, plots } in &measured.scaled {
+        text.push_str(&format!("\n\n### {heading}\n\n{table}"));
+        for (name, plot) in plots {
+            text.push_str(&format!("\n\n![{}]({PLOTS}/{name}.svg)", plot.title));
+        }
+    }
+    text
+}
+
+/// Writes the plots beside the page.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn write_plots(page: &Path, scaled: &[Scaled]) -> Result<()> {
+    let folder = page.with_file_name(PLOTS);
+    fs::create_dir_all(&folder)?;
+    for (name, plot) in scaled.iter().flat_map(|scaled| &scaled.plots) {
+        plot.write(&folder.join(format!("{name}.svg")))?;
+    }
+    Ok(())
+}
 
 /// The page with that between its marks, in the place of what was there.
 fn with(page: &str, text: &str) -> Option<String> {

@@ -10,29 +10,30 @@ use tokio::time::sleep;
 
 use crate::contender::{Database, Daybook, Nothing};
 use crate::load::{Load, Requests, Target, Told};
+use crate::scale::Scaled;
 use crate::statistics::Pair;
 use crate::table::{Figures, Row, Unit, Wanted};
 use crate::{note, seed};
 
 /// Many clients.
-const MANY: u32 = 64;
+pub(crate) const MANY: u32 = 64;
 
 /// Clients of the list.
-const READERS: u32 = 16;
+pub(crate) const READERS: u32 = 16;
 
 /// How long a run is before those that are measured. In it, every status is counted.
-const WARM_UP: Duration = Duration::from_secs(2);
+pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 
 /// How long every server is left alone before another run.
-const REST: Duration = Duration::from_millis(500);
+pub(crate) const REST: Duration = Duration::from_millis(500);
 
 /// How long a server is left alone before its memory is read.
 const IDLE: Duration = Duration::from_secs(3);
 
-const MEBIBYTE: f64 = 1024.0 * 1024.0;
+pub(crate) const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 /// The queue must not be full within a run: the applier is slower than the log.
-const WIDE_QUEUE: [(&str, &str); 2] =
+pub(crate) const WIDE_QUEUE: [(&str, &str); 2] =
     [("QUEUE_MAX_COMMANDS", "10000000"), ("QUEUE_MAX_BYTES", "32 GiB")];
 
 /// A part of the comparison.
@@ -42,12 +43,29 @@ pub enum Part {
     Create,
     /// Notes created by 64 clients that do not wait for the database.
     CreateAsync,
-    /// Notes read by id, the list, and the start.
+    /// Notes read by id.
     Read,
     /// Notes read by id without a cache.
     ReadUncached,
+    /// Notes that wait in the log, posted to the database.
+    Drain,
     /// The memory that is taken where nobody asks for anything.
     Memory,
+    /// What everything costs as notes grow, and the lists and the start with many.
+    Notes,
+    /// What requests cost as the backlog grows.
+    Backlog,
+    /// What requests cost as clients grow.
+    Clients,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
+    /// Against rivals and targets.
+    pub rows: Vec<Row>,
+    /// As something grows.
+    pub scaled: Vec<Scaled>,
 }
 
 /// How it is measured.
@@ -65,6 +83,10 @@ pub struct Comparison {
     pub length: Duration,
     /// How many notes there are where notes are read.
     pub notes: u64,
+    /// How many commands a backlog has that drains.
+    pub backlog: u64,
+    /// The most notes and commands of what grows.
+    pub largest: u64,
     /// Where files for the generator are.
     pub folder: TempDir,
 }
@@ -74,13 +96,18 @@ impl Comparison {
     ///
     /// # Errors
     /// When a server cannot be run, or an answer is not as expected.
-    pub async fn measure(&mut self, part: Part, rows: &mut Vec<Row>) -> Result<()> {
+    pub async fn measure(&mut self, part: Part, measured: &mut Measured) -> Result<()> {
+        let Measured { rows, scaled } = measured;
         match part {
             Part::Create => self.create(rows).await,
             Part::CreateAsync => self.create_async(rows).await,
             Part::Read => self.read(rows).await,
             Part::ReadUncached => self.read_uncached(rows).await,
+            Part::Drain => self.drain(rows).await,
             Part::Memory => self.memory(rows).await,
+            Part::Notes => self.notes_grow(rows).await.map(|table| scaled.push(table)),
+            Part::Backlog => self.backlog_grows().await.map(|table| scaled.push(table)),
+            Part::Clients => self.clients_grow().await.map(|table| scaled.push(table)),
         }
         .with_context(|| format!("measuring {part:?}"))
     }
@@ -123,10 +150,10 @@ impl Comparison {
     }
 
     async fn read(&mut self, rows: &mut Vec<Row>) -> Result<()> {
-        let mut daybook = self.daybook(&[]).await?;
+        let daybook = self.daybook(&[]).await?;
         let nothing = Nothing::start().await?;
-        seed::daybook(&daybook, self.notes).await?;
-        let ours = self.by_id(daybook.notes(), Vec::new())?;
+        seed::daybook(&daybook, 1, self.notes).await?;
+        let ours = self.by_id(daybook.notes(), self.notes)?;
         let theirs = Target { url: nothing.notes(), ..ours.clone() };
         let figures = self.pairs(&daybook, &ours, &theirs, MANY, false).await?;
         rows.push(Row {
@@ -136,53 +163,17 @@ impl Comparison {
             wanted: Wanted::RatioOf(0.6),
             figures,
         });
-        drop(nothing);
-
-        let page = Target {
-            url: format!("{}?author=ada&limit=50", daybook.notes()),
-            requests: Requests::Page,
-            ..ours
-        };
-        let mut figures = Figures::default();
-        for _ in 0..self.rounds {
-            let told = self.load.run(&page, READERS, self.length, true).await?;
-            figures.ours.push(told.p99_us / 1000.0);
-        }
-        rows.push(Row {
-            what: format!(
-                "list, 50 of {} notes of an author, {}: p99",
-                self.notes,
-                connections(READERS)
-            ),
-            rival: "",
-            unit: Unit::Milliseconds,
-            wanted: Wanted::Nothing,
-            figures,
-        });
-
-        let mut figures = Figures::default();
-        for _ in 0..self.rounds {
-            let took;
-            (daybook, took) = daybook.restart().await?;
-            figures.ours.push(took.as_secs_f64() * 1000.0);
-        }
-        rows.push(Row {
-            what: format!("start to ready, {} commands in log and database", self.notes),
-            rival: "",
-            unit: Unit::Milliseconds,
-            wanted: Wanted::Nothing,
-            figures,
-        });
         Ok(())
     }
 
     async fn read_uncached(&mut self, rows: &mut Vec<Row>) -> Result<()> {
         let daybook = self.daybook(&[("CACHE_MAX_BYTES", "0")]).await?;
         let database = Database::start().await?;
-        seed::daybook(&daybook, self.notes).await?;
+        seed::daybook(&daybook, 1, self.notes).await?;
         seed::database(&database, self.notes).await?;
-        let ours = self.by_id(daybook.notes(), Vec::new())?;
-        let theirs = self.by_id(database.notes(), headers_of(&database))?;
+        let ours = self.by_id(daybook.notes(), self.notes)?;
+        let theirs = self.by_id(database.notes(), self.notes)?;
+        let theirs = Target { headers: headers_of(&database), ..theirs };
         rows.push(Row {
             what: format!("read by id, `CACHE_MAX_BYTES=0`, {}", connections(MANY)),
             rival: "SurrealDB REST",
@@ -247,21 +238,27 @@ impl Comparison {
         Ok(figures)
     }
 
-    async fn daybook(&self, settings: &[(&str, &str)]) -> Result<Daybook> {
+    pub(crate) async fn daybook(&self, settings: &[(&str, &str)]) -> Result<Daybook> {
         Daybook::start(&self.program, &self.log_level, settings).await
     }
 
-    fn created(&self, daybook: &Daybook, status: u16, headers: &[&str]) -> Result<Target> {
+    pub(crate) fn created(
+        &self,
+        daybook: &Daybook,
+        status: u16,
+        headers: &[&str],
+    ) -> Result<Target> {
         let mut headers: Vec<_> = headers.iter().map(|header| (*header).to_owned()).collect();
         headers.push("Content-Type: application/json".to_owned());
         let requests = self.note("daybook.json", &note::for_daybook())?;
         Ok(Target { url: daybook.notes(), headers, requests, status })
     }
 
-    fn by_id(&self, url: String, headers: Vec<String>) -> Result<Target> {
-        let ids = self.folder.path().join("ids");
-        seed::write_ids(&ids, self.notes)?;
-        Ok(Target { url, headers, requests: Requests::Read(ids), status: 200 })
+    /// The first so many of the notes that were seeded there.
+    pub(crate) fn by_id(&self, url: String, notes: u64) -> Result<Target> {
+        let ids = self.folder.path().join(format!("ids-{notes}"));
+        seed::write_ids(&ids, notes)?;
+        Ok(Target { url, headers: Vec::new(), requests: Requests::Read(ids), status: 200 })
     }
 
     fn note(&self, name: &str, note: &str) -> Result<Requests> {

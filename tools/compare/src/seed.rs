@@ -11,7 +11,7 @@ use crate::contender::{Database, Daybook, client};
 use crate::note;
 
 /// How many clients write at the same time.
-const CLIENTS: u64 = 32;
+const CLIENTS: usize = 32;
 
 fn key(number: u64) -> String {
     format!("n{number:012}")
@@ -29,14 +29,28 @@ pub fn write_ids(file: &Path, notes: u64) -> Result<()> {
     std::fs::write(file, ids).with_context(|| format!("could not write {}", file.display()))
 }
 
-/// Writes that many notes to Daybook, and waits until they are in its database.
+/// Writes the notes of those numbers to Daybook, and waits until they are in its
+/// database.
 ///
 /// # Errors
 /// When one is refused.
-pub async fn daybook(daybook: &Daybook, notes: u64) -> Result<()> {
-    let headers = vec![("content-type", "application/json".to_owned())];
-    write(Method::PUT, &daybook.notes(), headers, note::for_daybook(), notes).await?;
+pub async fn daybook(daybook: &Daybook, first: u64, last: u64) -> Result<()> {
+    backlog_of(daybook, first, last).await?;
     daybook.settle().await
+}
+
+/// Writes that many notes to Daybook, which need not reach its database.
+///
+/// # Errors
+/// When one is refused.
+pub async fn backlog(daybook: &Daybook, notes: u64) -> Result<()> {
+    backlog_of(daybook, 1, notes).await
+}
+
+async fn backlog_of(daybook: &Daybook, first: u64, last: u64) -> Result<()> {
+    let headers = [("content-type", "application/json"), ("prefer", "respond-async")];
+    let headers = headers.map(|(name, value)| (name, value.to_owned()));
+    write(Method::PUT, &daybook.notes(), headers.into(), note::for_daybook(), first, last).await
 }
 
 /// Writes that many notes to a database.
@@ -44,7 +58,7 @@ pub async fn daybook(daybook: &Daybook, notes: u64) -> Result<()> {
 /// # Errors
 /// When one is refused.
 pub async fn database(database: &Database, notes: u64) -> Result<()> {
-    write(Method::POST, &database.notes(), database.headers(), note::for_database(), notes).await
+    write(Method::POST, &database.notes(), database.headers(), note::for_database(), 1, notes).await
 }
 
 async fn write(
@@ -52,16 +66,17 @@ async fn write(
     collection: &str,
     headers: Vec<(&'static str, String)>,
     note: String,
-    notes: u64,
+    first: u64,
+    last: u64,
 ) -> Result<()> {
     let client = client()?;
     let mut writers = JoinSet::new();
-    for first in 1..=CLIENTS.min(notes) {
+    for start in (first..=last).take(CLIENTS) {
         let (method, collection, headers) =
             (method.clone(), collection.to_owned(), headers.clone());
         let (client, note) = (client.clone(), note.clone());
         writers.spawn(async move {
-            for number in (first..=notes).step_by(usize::try_from(CLIENTS)?) {
+            for number in (start..=last).step_by(CLIENTS) {
                 let url = format!("{collection}/{}", key(number));
                 let body = note.replace(note::COUNTER, &format!("{number:012}"));
                 put(&client, &method, &url, &headers, body).await?;

@@ -20,6 +20,8 @@ pub enum Unit {
 pub enum Wanted {
     /// At least this ratio to the rival, as the median.
     RatioOf(f64),
+    /// At most this ratio to the rival, as the median.
+    RatioUpTo(f64),
     /// Less than this of Daybook, as the median.
     LessThan(f64),
     /// Whatever it is.
@@ -70,6 +72,9 @@ impl Row {
             Wanted::RatioOf(least) => {
                 Spread::of(&ratios(&self.figures.pairs)).map(|ratio| ratio.median >= least)
             }
+            Wanted::RatioUpTo(most) => {
+                Spread::of(&ratios(&self.figures.pairs)).map(|ratio| ratio.median <= most)
+            }
             Wanted::LessThan(most) => Spread::of(&self.figures.ours).map(|ours| ours.median < most),
             Wanted::Nothing => None,
         }
@@ -108,6 +113,7 @@ impl fmt::Display for Row {
         });
         let wanted = match self.wanted {
             Wanted::RatioOf(least) => format!("ratio >= {least:.1}"),
+            Wanted::RatioUpTo(most) => format!("ratio <= {most:.1}"),
             Wanted::LessThan(most) => format!("< {}", self.amount(most)),
             Wanted::Nothing => String::new(),
         };
@@ -158,6 +164,8 @@ mod tests {
              | ratio >= 4.0: yes |"
         );
         assert_eq!(row(Wanted::RatioOf(4.1)).holds(), Some(false));
+        assert_eq!(row(Wanted::RatioUpTo(4.0)).holds(), Some(true));
+        assert_eq!(row(Wanted::RatioUpTo(3.9)).holds(), Some(false));
     }
 
     #[test]

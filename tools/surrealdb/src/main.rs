@@ -8,6 +8,9 @@
 use std::process::ExitCode;
 use std::{env, io, process, thread};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if env::var_os("TEST_SURREALDB_ENDS_WITH_INPUT").is_some() {
         thread::spawn(|| {
