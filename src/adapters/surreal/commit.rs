@@ -7,7 +7,7 @@ use surrealdb::types::{Object, RecordId, Value};
 use super::engine::Client;
 use super::error::{classify, is_already_there};
 use super::read::range;
-use super::statements::COMMIT;
+use super::statements::{self, Parts};
 use super::{row, transaction};
 use crate::domain::{Sequence, Version};
 use crate::ports::{Batch, StoreError, Write};
@@ -20,29 +20,35 @@ pub(super) enum Committed {
     AlreadyThere(StoreError),
 }
 
-/// The variables of the transaction that a batch is attempted with first, as its
+/// A batch as text and variables.
+pub(super) struct Transaction {
+    pub(super) text: String,
+    variables: Object,
+}
+
+/// The transaction that a batch is attempted with first, as its
 /// notes suggest: those of version 1 are inserted, which is fast but fails when
 /// the record is there, and the others replaced one by one.
-pub(super) fn inserting(batch: &Batch) -> Result<Object, StoreError> {
-    variables(batch, |version| version == Version::FIRST)
+pub(super) fn inserting(batch: &Batch) -> Result<Transaction, StoreError> {
+    transaction_of(batch, |version| version == Version::FIRST)
 }
 
 /// The same with replacements only, for a repair of a note of version 1 that is
 /// there. Either way each note becomes what the batch says, whatever was there.
-pub(super) fn replacing(batch: &Batch) -> Result<Object, StoreError> {
-    variables(batch, |_| false)
+pub(super) fn replacing(batch: &Batch) -> Result<Transaction, StoreError> {
+    transaction_of(batch, |_| false)
 }
 
 /// Runs the transaction.
-pub(super) async fn run(client: Arc<Client>, variables: Object) -> Result<Committed, StoreError> {
-    match transaction::run(client, COMMIT, variables).await? {
+pub(super) async fn run(client: Arc<Client>, batch: Transaction) -> Result<Committed, StoreError> {
+    match transaction::run(client, batch.text, batch.variables).await? {
         Ok(()) => Ok(Committed::Yes),
         Err(error) if is_already_there(&error) => Ok(Committed::AlreadyThere(classify(&error))),
         Err(error) => Err(classify(&error)),
     }
 }
 
-fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, StoreError> {
+fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transaction, StoreError> {
     let advances = batch.expected.is_none_or(|old| old.commit < batch.checkpoint.commit);
     if !advances {
         // Snapshot isolation sees no conflict where nothing changes.
@@ -97,6 +103,13 @@ fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, Store
     let new_horizon = batch.checkpoint.horizon;
     let forgotten_markers = range("marker", log, old_horizon, new_horizon.previous());
 
+    let parts = Parts {
+        guards: !judged.is_empty(),
+        inserts: !created.is_empty(),
+        removes: !removed.is_empty(),
+        releases: !released.is_empty(),
+        forgets: old_horizon < new_horizon,
+    };
     let mut variables = Object::new();
     variables.insert("checkpoint", row::checkpoint_id(log));
     variables.insert("expected", expected.map_or(Value::None, Value::Object));
@@ -110,5 +123,5 @@ fn variables(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Object, Store
     variables.insert("old_horizon", row::integer(old_horizon.get())?);
     variables.insert("new_horizon", row::integer(new_horizon.get())?);
     variables.insert("forgotten_markers", forgotten_markers);
-    Ok(variables)
+    Ok(Transaction { text: statements::batch(parts), variables })
 }

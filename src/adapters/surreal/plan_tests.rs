@@ -4,7 +4,7 @@ use rstest::rstest;
 use surrealdb::types::{Object, Value};
 
 use super::engine::Client;
-use super::statements::{COMMIT, SELECT_RANGE, SELECT_RECORDS};
+use super::statements::{self, Parts, SELECT_RANGE, SELECT_RECORDS};
 use super::{SurrealOptions, SurrealStore, list, read, row};
 use crate::domain::{LogId, NoteId, Sequence};
 use crate::ports::{After, NoteQuery, NoteStore, Sort, SortKey};
@@ -78,13 +78,16 @@ async fn records_are_looked_up_by_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_behind_the_horizon_are_found_by_index() {
     let store = connected().await;
-    let start = COMMIT.find("SELECT VALUE id FROM deletion").unwrap();
-    let length = COMMIT[start..].find(')').unwrap();
+    let parts =
+        Parts { guards: false, inserts: false, removes: false, releases: false, forgets: true };
+    let text = statements::batch(parts);
+    let start = text.find("SELECT VALUE id FROM deletion").unwrap();
+    let length = text[start..].find(')').unwrap();
     let mut variables = Object::new();
     variables.insert("log", log().to_string());
     variables.insert("old_horizon", 5);
     variables.insert("new_horizon", 9);
-    let statement = &COMMIT[start..start + length];
+    let statement = &text[start..start + length];
     let plan = explain(&store.client().unwrap(), statement, variables).await;
     assert!(plan.contains("IndexScan [ctx: Db] [index: by_log_seq,"), "{plan}");
     assert!(!plan.contains("TableScan"), "{plan}");
