@@ -7,7 +7,8 @@
 # With --write, what came of it goes into docs/performance.md. ROUNDS and SECONDS of
 # the environment are how often each side is measured in a row, and for how long. All
 # programs are built in release, which takes half an hour where nothing is there yet;
-# DAYBOOK_PROGRAM and DAYBOOK_TEST_SURREALDB name ones that are built already.
+# DAYBOOK_PROGRAM and DAYBOOK_TEST_SURREALDB name ones that are built already, the latter
+# with guarded-batches beside it.
 #
 # It needs wrk. Where that is missing it is taken out of the packages of the system's
 # own sources (Debian, Ubuntu) into the cache; nothing is installed.

@@ -22,7 +22,7 @@ pub(super) enum Committed {
 
 /// A batch as text and variables.
 pub(super) struct Transaction {
-    pub(super) text: String,
+    text: String,
     variables: Object,
 }
 

@@ -10,7 +10,6 @@ use std::ops::Bound;
 use surrealdb::types::{Object, RecordId, RecordIdKey, RecordIdKeyRange, Value};
 
 use super::engine::Client;
-use super::error::{classify, finish};
 use super::rebuild::Begun;
 use super::schema::INDEXES;
 use super::{read, rebuild};
@@ -67,7 +66,7 @@ pub(super) async fn is_needed(client: &Client) -> Result<bool, StoreError> {
 /// Changes what is there to what there would be, had this version made it.
 pub(super) async fn run(client: &Client) -> Result<(), StoreError> {
     tracing::info!("bringing the notes of an earlier version into the present layout");
-    query(client, LOOSEN, Object::new()).await?;
+    read::value(client, LOOSEN, Object::new()).await?;
     let mut after = None;
     loop {
         let ids = page(client, after.as_ref()).await?;
@@ -75,15 +74,16 @@ pub(super) async fn run(client: &Client) -> Result<(), StoreError> {
         after = Some(last.clone());
         let mut variables = Object::new();
         variables.insert("ids", ids);
-        query(client, ADD_LISTS, variables).await?;
+        read::value(client, ADD_LISTS, variables).await?;
     }
     for index in INDEXES.iter().filter(|index| index.table == "notes") {
         let definition = format!("{} CONCURRENTLY", index.definition("IF NOT EXISTS"));
-        query(client, &definition, Object::new()).await?;
+        read::value(client, &definition, Object::new()).await?;
         rebuild::completed(client, index, &Begun::default()).await?;
     }
     for former in FORMER {
-        query(client, &format!("REMOVE INDEX IF EXISTS {former} ON notes"), Object::new()).await?;
+        read::value(client, &format!("REMOVE INDEX IF EXISTS {former} ON notes"), Object::new())
+            .await?;
     }
     Ok(())
 }
@@ -104,11 +104,6 @@ async fn page(client: &Client, after: Option<&RecordId>) -> Result<Vec<RecordId>
         _ => None,
     });
     Ok(ids.collect())
-}
-
-async fn query(client: &Client, text: &str, variables: Object) -> Result<(), StoreError> {
-    let results = client.query(text).bind(variables).await.map_err(|error| classify(&error))?;
-    finish(results).map(drop).map_err(|error| classify(&error))
 }
 
 #[cfg(test)]

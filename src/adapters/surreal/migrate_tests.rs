@@ -36,7 +36,7 @@ const NOTES: i64 = 2 * PAGE + 50;
 async fn earlier() -> Client {
     let client = connect("mem://").await.unwrap();
     client.use_ns("daybook").use_db("daybook").await.unwrap();
-    query(&client, EARLIER, Object::new()).await.unwrap();
+    read::value(&client, EARLIER, Object::new()).await.unwrap();
     for number in 0..NOTES {
         let create = "CREATE $id SET title = 't', content = 'c', author = $author, \
             tags = ['one', 'two'], created_at = time::now(), updated_at = time::now(), \
@@ -47,7 +47,7 @@ async fn earlier() -> Client {
         variables.insert("author", if number % 2 == 0 { "ann" } else { "bob" }.to_owned());
         variables.insert("number", number);
         variables.insert("rank", format!("{number:03}"));
-        query(&client, create, variables).await.unwrap();
+        read::value(&client, create, variables).await.unwrap();
     }
     client
 }
@@ -68,10 +68,10 @@ async fn notes_of_an_earlier_version_are_in_every_list() {
     let client = earlier().await;
     assert!(is_needed(&client).await.unwrap());
     // Broken off after the first page, and again.
-    query(&client, LOOSEN, Object::new()).await.unwrap();
+    read::value(&client, LOOSEN, Object::new()).await.unwrap();
     let mut variables = Object::new();
     variables.insert("ids", page(&client, None).await.unwrap());
-    query(&client, ADD_LISTS, variables).await.unwrap();
+    read::value(&client, ADD_LISTS, variables).await.unwrap();
     for _ in 0..2 {
         crate::adapters::surreal::schema::define(&client).await.unwrap();
         assert!(!is_needed(&client).await.unwrap());

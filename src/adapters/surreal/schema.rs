@@ -2,9 +2,9 @@
 
 use surrealdb::Surreal;
 use surrealdb::engine::any::Any;
+use surrealdb::types::Object;
 
-use super::error::{classify, finish};
-use super::migrate;
+use super::{migrate, read};
 use crate::ports::StoreError;
 
 /// An index of a table.
@@ -74,15 +74,10 @@ DEFINE FIELD IF NOT EXISTS since ON parked TYPE datetime;
 /// Defines what is missing, changes what an earlier version made, and leaves alone
 /// all else that is there.
 pub(super) async fn define(client: &Surreal<Any>) -> Result<(), StoreError> {
-    run(client, TABLES).await?;
+    read::value(client, TABLES, Object::new()).await?;
     if migrate::is_needed(client).await? {
         migrate::run(client).await?;
     }
     let indexes = INDEXES.iter().map(|index| format!("{};\n", index.definition("IF NOT EXISTS")));
-    run(client, &indexes.collect::<String>()).await
-}
-
-async fn run(client: &Surreal<Any>, text: &str) -> Result<(), StoreError> {
-    let results = client.query(text).await.map_err(|error| classify(&error))?;
-    finish(results).map(drop).map_err(|error| classify(&error))
+    read::value(client, &indexes.collect::<String>(), Object::new()).await.map(drop)
 }

@@ -60,13 +60,10 @@ const NO_DATABASE: [(&str, &str); 3] = [
     ("STARTUP_MAX_WAIT", "24h"),
 ];
 
-/// The program on an empty folder.
-fn program(path: &Path, log_level: &str, settings: &[(&str, &str)]) -> Result<(Program, TempDir)> {
-    let folder = folder()?;
-    let program = Program::new(path, &data_of(&folder)).with_log(Path::new("/dev/null"), log_level);
-    let program =
-        settings.iter().fold(program, |program, (name, value)| program.with_variable(name, value));
-    Ok((program, folder))
+/// The program on the data in a folder.
+fn program(path: &Path, log_level: &str, folder: &TempDir, settings: &[(&str, &str)]) -> Program {
+    let program = Program::new(path, &data_of(folder)).with_log(Path::new("/dev/null"), log_level);
+    settings.iter().fold(program, |program, (name, value)| program.with_variable(name, value))
 }
 
 /// The folder of its log and its embedded database.
@@ -87,9 +84,7 @@ pub async fn drain(
 ) -> Result<Duration> {
     let database = folder()?;
     let endpoint = format!("surrealkv://{}", database.path().join("notes").display());
-    let program = Program::new(path, &data_of(backlog)).with_log(Path::new("/dev/null"), log_level);
-    let program =
-        settings.iter().fold(program, |program, (name, value)| program.with_variable(name, value));
+    let program = program(path, log_level, backlog, settings);
     let program = program.with_variable("DB_ENDPOINT", &endpoint);
     let started = Instant::now();
     let mut daemon = program.start()?;
@@ -129,7 +124,8 @@ impl Daybook {
     /// # Errors
     /// When it cannot be run.
     pub async fn start(path: &Path, log_level: &str, settings: &[(&str, &str)]) -> Result<Self> {
-        let (program, folder) = program(path, log_level, settings)?;
+        let folder = folder()?;
+        let program = program(path, log_level, &folder, settings);
         let mut daemon = program.start()?;
         let api = daemon.ready().await?;
         Self::running(program, daemon, api, folder)
@@ -145,7 +141,8 @@ impl Daybook {
         settings: &[(&str, &str)],
     ) -> Result<Self> {
         let settings = [settings, &NO_DATABASE].concat();
-        let (program, folder) = program(path, log_level, &settings)?;
+        let folder = folder()?;
+        let program = program(path, log_level, &folder, &settings);
         let mut daemon = program.start()?;
         let api = daemon.listening().await?;
         Self::running(program, daemon, api, folder)
