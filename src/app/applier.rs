@@ -167,7 +167,7 @@ impl Applier {
         self.carry_out(&mut cursor).await?;
         let mut contention = Contention::default();
         loop {
-            let (error, entries) = match self.offer(&cursor).await? {
+            let (error, entries) = match self.offer(&cursor, &contention).await? {
                 Offered::Committed(step) => return Ok(step),
                 Offered::Refused(error, entries) => (error, entries),
             };
@@ -196,7 +196,7 @@ impl Applier {
     }
 
     /// Offers the batch in doubt to the database, or the next one.
-    async fn offer(&mut self, cursor: &Cursor) -> Result<Offered, Failure> {
+    async fn offer(&mut self, cursor: &Cursor, met: &Contention) -> Result<Offered, Failure> {
         let attempt = match self.in_doubt.take() {
             Some(attempt) => attempt,
             None => {
@@ -206,7 +206,12 @@ impl Applier {
                     return Ok(Offered::Committed(Step::CaughtUp));
                 };
                 let started = Instant::now();
-                let judged = match self.desk.judge(&entries).await {
+                let judged = if met.is_none() {
+                    self.desk.judge_new(&entries).await
+                } else {
+                    self.desk.judge(&entries).await
+                };
+                let judged = match judged {
                     Ok(judged) => judged,
                     Err(error) => return Ok(Offered::Refused(error, entries)),
                 };

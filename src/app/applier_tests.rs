@@ -247,3 +247,31 @@ async fn an_empty_database_is_filled_from_the_log() {
     fixture.catch_up().await;
     fixture.assert_exactly_once().await;
 }
+
+/// A note that is made is not looked for where nobody else can have made it.
+#[tokio::test(start_paused = true)]
+async fn what_is_made_is_not_looked_for_in_a_database_of_our_own() {
+    let mut fixture = Fixture::alone(Options::default());
+    fixture.catch_up().await;
+    fixture.store.make_unreadable([id("a")]);
+    fixture.append(create("a"), Precondition::None).await;
+    fixture.append(patch("a", "changed"), Precondition::None).await;
+    fixture.catch_up().await;
+    fixture.store.make_unreadable([]);
+    fixture.assert_exactly_once().await;
+}
+
+/// And is, when it turns out to be there.
+#[tokio::test(start_paused = true)]
+async fn a_note_that_is_made_twice_is_refused_in_a_database_of_our_own() {
+    let mut fixture = Fixture::alone(Options::default());
+    fixture.append(create("a"), Precondition::None).await;
+    fixture.catch_up().await;
+    fixture.append(create("b"), Precondition::None).await;
+    let again = fixture.append(create("a"), Precondition::None).await;
+    fixture.catch_up().await;
+    let log = fixture.log.id();
+    let rejected = fixture.store.rejections(log, Sequence::FIRST, again).await.unwrap();
+    assert_eq!(rejected.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [again]);
+    fixture.assert_exactly_once().await;
+}

@@ -9,13 +9,13 @@ use tokio::time::sleep;
 
 use super::availability::Availability;
 use super::heartbeat::Heartbeat;
-use super::judge::{Judged, judge, notes_of, parked_command};
+use super::judge::{Judged, judge, made_by, notes_of, parked_command};
 use super::parking::ParkedCommands;
 use super::pending::Pending;
 use super::release::Orders;
 use super::retain::Settled;
 use super::{Options, Ports, Repeats, telling};
-use crate::domain::{Entry, LogId, Sequence};
+use crate::domain::{Entry, LogId, NoteId, Sequence};
 use crate::ports::{Batch, Checkpoint, LogError, Marker, Parked, ReadLimit, StoreError};
 
 /// How often a transaction that met another one is made anew at once, before the
@@ -73,7 +73,27 @@ impl Desk {
 
     /// Judges commands against the notes as the database has them.
     pub(super) async fn judge(&self, entries: &[Entry]) -> Result<Judged, StoreError> {
-        let stored = self.ports.store.load(&notes_of(entries)).await?;
+        self.judge_without(Vec::new(), entries).await
+    }
+
+    /// Judges commands that were never applied. Where nobody else changes the
+    /// database, a note that one of them makes is taken to be new, and the commit
+    /// finds out if it is not: to look for what is not there is a query of its own.
+    pub(super) async fn judge_new(&self, entries: &[Entry]) -> Result<Judged, StoreError> {
+        let is_exclusive = self.ports.store.is_exclusive();
+        let absent = if is_exclusive { made_by(entries) } else { Vec::new() };
+        self.judge_without(absent, entries).await
+    }
+
+    /// Does not look for the notes in `absent`, which are sorted.
+    async fn judge_without(
+        &self,
+        absent: Vec<NoteId>,
+        entries: &[Entry],
+    ) -> Result<Judged, StoreError> {
+        let mut ids = notes_of(entries);
+        ids.retain(|id| absent.binary_search(id).is_err());
+        let stored = if ids.is_empty() { Vec::new() } else { self.ports.store.load(&ids).await? };
         let now = self.ports.clock.now();
         let mut judged = judge(self.ports.log.id(), entries, stored, &self.parked(), now);
         if self.ports.store.is_exclusive() {
@@ -81,6 +101,7 @@ impl Desk {
             // of this applier, which moves the checkpoint.
             judged.found.clear();
         }
+        judged.absent = absent;
         Ok(judged)
     }
 
@@ -146,6 +167,11 @@ pub(super) struct Contention {
 }
 
 impl Contention {
+    /// Whether this is the first attempt.
+    pub(super) fn is_none(&self) -> bool {
+        self.met == 0
+    }
+
     /// Whether to load and judge anew at once because of that error. Waits a
     /// moment, so that two instances do not go on in step.
     pub(super) async fn goes_on(&mut self, error: &StoreError) -> bool {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::Outcome;
 use super::parking::ParkedCommands;
-use crate::domain::{Change, Entry, LogId, Note, NoteId, Sequence, decide};
+use crate::domain::{Change, Command, Entry, LogId, Note, NoteId, Sequence, decide};
 use crate::ports::{Batch, Checkpoint, Found, Marker, Parked, Provenance, Stamp, Stored, Write};
 
 /// What became of some commands, in log order.
@@ -14,6 +14,8 @@ use crate::ports::{Batch, Checkpoint, Found, Marker, Parked, Provenance, Stamp, 
 pub(super) struct Judged {
     /// How the notes were found.
     pub(super) found: Vec<Found>,
+    /// The notes that were taken to be absent without looking.
+    pub(super) absent: Vec<NoteId>,
     /// The outcome of each command that was judged.
     pub(super) outcomes: Vec<(Sequence, Outcome)>,
     /// What becomes of the notes, at most one write per note.
@@ -31,6 +33,16 @@ pub(super) fn notes_of(entries: &[Entry]) -> Vec<NoteId> {
     ids.sort_unstable();
     ids.dedup();
     ids
+}
+
+/// The notes that some commands begin by making, in the order of [`notes_of`].
+pub(super) fn made_by(entries: &[Entry]) -> Vec<NoteId> {
+    let mut begun: BTreeMap<&NoteId, bool> = BTreeMap::new();
+    for entry in entries {
+        let makes = matches!(entry.submission.command, Command::Create { .. });
+        begun.entry(entry.note_id()).or_insert(makes);
+    }
+    begun.into_iter().filter_map(|(id, makes)| makes.then(|| id.clone())).collect()
 }
 
 /// Judges commands in log order against the notes as the database has them.
@@ -105,6 +117,7 @@ impl Judged {
         };
         Batch {
             found: self.found.clone(),
+            absent: self.absent.clone(),
             writes: self.writes.clone(),
             rejections: self.outcomes.iter().filter_map(rejection).collect(),
             versions: self.outcomes.iter().filter_map(version).collect(),

@@ -56,6 +56,8 @@ pub struct Batch {
     /// What the notes that the commands were judged against must be; none where
     /// nobody else can change them.
     pub found: Vec<Found>,
+    /// Notes that nobody looked for, of which there must be none.
+    pub absent: Vec<NoteId>,
     /// What the checkpoint is afterwards; its `commit` is larger than that of
     /// `expected`.
     pub checkpoint: Checkpoint,
@@ -88,6 +90,7 @@ impl Batch {
             log,
             expected,
             found: Vec::new(),
+            absent: Vec::new(),
             checkpoint,
             marker: Some(marker),
             writes: Vec::new(),

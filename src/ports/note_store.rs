@@ -89,7 +89,8 @@ pub trait NoteStore: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Moved`] when the checkpoint was not at
     /// [`Batch::expected`], and otherwise [`StoreError::Changed`] when a note was
-    /// not as in [`Batch::found`]; then nothing was changed. Where
+    /// not as in [`Batch::found`], or one of [`Batch::absent`] was there; then
+    /// nothing was changed. Where
     /// [`StoreError::is_unclear`], the transaction may have been committed, or
     /// may be yet: read the [`checkpoint`](Self::checkpoint) before anything
     /// else.

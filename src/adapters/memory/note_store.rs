@@ -256,6 +256,9 @@ impl NoteStore for MemoryStore {
         if !batch.found.iter().all(|found| state.tables.is_as_found(found)) {
             return Err(StoreError::Changed);
         }
+        if batch.absent.iter().any(|id| state.tables.notes.contains_key(id)) {
+            return Err(StoreError::Changed);
+        }
         let refused = |write: &&Write| state.refused.contains(write.note_id());
         if let Some(write) = batch.writes.iter().find(refused) {
             let refusal = format!("the test refuses {}", write.note_id());

@@ -1,5 +1,6 @@
 //! A batch as one transaction.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use surrealdb::types::{Object, RecordId, Value};
@@ -9,7 +10,7 @@ use super::error::{classify, is_already_there};
 use super::read::range;
 use super::statements::{self, Parts};
 use super::{row, transaction};
-use crate::domain::{Sequence, Version};
+use crate::domain::{NoteId, Sequence, Version};
 use crate::ports::{Batch, StoreError, Write};
 
 /// What came of a transaction.
@@ -56,13 +57,19 @@ fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transact
     }
     let log = batch.log;
     let mut created: Vec<Object> = Vec::new();
+    let mut inserted: HashSet<&NoteId> = HashSet::new();
     let mut removed: Vec<RecordId> = Vec::new();
     let mut rows: Vec<Object> = Vec::new();
     for write in &batch.writes {
         match write {
             Write::Put { note, provenance } => {
-                let target = if is_new(note.version) { &mut created } else { &mut rows };
-                target.push(row::note_row(note, provenance)?);
+                let row = row::note_row(note, provenance)?;
+                if is_new(note.version) {
+                    inserted.insert(&note.id);
+                    created.push(row);
+                } else {
+                    rows.push(row);
+                }
             }
             Write::Delete { id, provenance } => {
                 removed.push(row::note_id(id));
@@ -83,7 +90,9 @@ fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transact
     checkpoint.insert("id", row::checkpoint_id(log));
     rows.push(checkpoint);
 
-    let mut judged: Vec<RecordId> = Vec::new();
+    // To insert a note is to find out whether it is there; of the others it is asked.
+    let absent = batch.absent.iter().filter(|id| !inserted.contains(id));
+    let mut judged: Vec<RecordId> = absent.map(row::note_id).collect();
     let mut judged_as: Vec<Object> = Vec::new();
     for found in &batch.found {
         let records =

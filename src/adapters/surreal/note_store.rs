@@ -111,6 +111,8 @@ impl NoteStore for SurrealStore {
         let inserting = commit::inserting(batch)?;
         match self.call("commit", |client| commit::run(client, inserting)).await? {
             Committed::Yes => Ok(()),
+            // Perhaps one that nobody looked for.
+            Committed::AlreadyThere(_) if !batch.absent.is_empty() => Err(StoreError::Changed),
             // A repair of a note of version 1 that is there.
             Committed::AlreadyThere(error) => {
                 let replacing = commit::replacing(batch)?;

@@ -61,6 +61,7 @@ macro_rules! note_store_contract {
                     notes_as_they_were_found_are_no_obstacle,
                     a_note_that_another_log_changed_stops_the_batch,
                     a_creation_that_was_judged_on_nothing_meets_another,
+                    a_note_that_was_taken_to_be_absent_stops_the_batch,
                     of_two_logs_that_found_the_same_note_one_is_applied,
                     what_other_logs_did_is_remembered,
                     parked_commands_are_kept_until_they_are_released,

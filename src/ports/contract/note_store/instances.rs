@@ -1,7 +1,7 @@
 //! Several logs on one database, and commands that stand aside.
 
 use super::{Change, Poster, Subject, id, known, note, put, time};
-use crate::domain::{Rejection, Sequence, Version};
+use crate::domain::{Note, Rejection, Sequence, Version};
 use crate::ports::{
     Batch, Found, Marker, NoteStore, Parked, Provenance, Recorded, Stamp, StoreError, Write,
 };
@@ -63,6 +63,38 @@ pub(crate) async fn a_creation_that_was_judged_on_nothing_meets_another(subject:
     let refused = store.commit(&batch).await;
     assert!(matches!(refused, Err(StoreError::Changed)), "{refused:?}");
     assert_eq!(known(store, "a").await.unwrap().note.unwrap().1, theirs.provenance(1));
+}
+
+pub(crate) async fn a_note_that_was_taken_to_be_absent_stops_the_batch(subject: Subject) {
+    let store = subject.connected().await;
+    let mut poster = Poster::new(store, 1);
+    let later = Note { version: Version::new(2).unwrap(), ..note("a") };
+    // Made; made and changed; made and removed; made and not written.
+    let changes: [fn(Note) -> Change; 4] = [
+        |_| put(&note("a")),
+        |later| put(&later),
+        |_| Change::Delete(id("a")),
+        |_| Change::Reject(Rejection::NotFound),
+    ];
+    let batch = |poster: &Poster<'_>, change: fn(Note) -> Change| {
+        let changes = [put(&note("b")), change(later.clone())];
+        Batch { absent: vec![id("a"), id("b")], ..poster.batch(&changes) }
+    };
+    poster.post(&[put(&note("a"))]).await;
+    for change in changes {
+        let refused = store.commit(&batch(&poster, change)).await;
+        assert!(matches!(refused, Err(StoreError::Changed)), "{refused:?}");
+        assert_eq!(known(store, "b").await, None);
+        assert_eq!(store.checkpoint(poster.log).await.unwrap(), poster.at);
+    }
+    for change in changes {
+        poster.post(&[Change::Delete(id("a")), Change::Delete(id("b"))]).await;
+        poster.commit(batch(&poster, change)).await;
+        assert_eq!(known(store, "b").await.unwrap().note.unwrap().0, note("b"));
+    }
+    // Of both guards that of the checkpoint speaks first.
+    let stale = Batch { expected: None, ..batch(&poster, changes[0]) };
+    assert!(matches!(store.commit(&stale).await, Err(StoreError::Moved)));
 }
 
 pub(crate) async fn of_two_logs_that_found_the_same_note_one_is_applied(subject: Subject) {
