@@ -23,6 +23,12 @@ pub use super::otlp::Traces;
 /// connection is closed, which Daybook does at the same time.
 const SDK_KILLS: &str = "surrealdb::method::live";
 
+/// Where the storage engine warns that it cannot be closed correctly, whenever its
+/// thread for syncing ends, which is after it was closed (surrealkv 0.21.4, `lsm.rs`).
+/// Of its other warnings there the one that matters is what a crash did to its log,
+/// which Daybook finds out and tells by itself.
+const ENGINE_CLOSES: &str = "surrealkv::lsm";
+
 /// Where axum tells, at trace, what it refused, which quotes what a client sent.
 pub(crate) const REJECTIONS: &str = "axum::rejection";
 
@@ -102,7 +108,7 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let directives = match filter.parse::<LevelFilter>() {
         Ok(LevelFilter::OFF) => "off".to_owned(),
         Ok(LevelFilter::ERROR) => "error".to_owned(),
-        Ok(level) => format!("warn,{SDK_KILLS}=error,daybook={level}"),
+        Ok(level) => format!("warn,{SDK_KILLS}=error,{ENGINE_CLOSES}=error,daybook={level}"),
         Err(_) => format!("{filter},{REJECTIONS}=off"),
     };
     EnvFilter::builder().parse(directives).map_err(|error| TelemetryError::Filter {
@@ -118,8 +124,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("info", "surrealdb::method::live=error,daybook=info,warn")]
-    #[case("debug", "surrealdb::method::live=error,daybook=debug,warn")]
+    #[case("info", "surrealdb::method::live=error,surrealkv::lsm=error,daybook=info,warn")]
+    #[case("debug", "surrealdb::method::live=error,surrealkv::lsm=error,daybook=debug,warn")]
     #[case("error", "error")]
     #[case("off", "off")]
     #[case("warn,daybook::app=debug", "axum::rejection=off,daybook::app=debug,warn")]

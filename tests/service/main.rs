@@ -36,6 +36,8 @@ mod outages;
 mod parked;
 #[cfg(feature = "surreal")]
 mod posting;
+#[cfg(feature = "surreal")]
+mod power_loss;
 mod program;
 mod readme;
 mod refusals;

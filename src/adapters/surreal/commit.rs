@@ -83,12 +83,8 @@ fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transact
     for parked in &batch.parked {
         rows.push(row::parked_row(log, parked)?);
     }
-    if let Some(marker) = batch.marker {
-        rows.push(row::marker_row(log, marker, &batch.versions)?);
-    }
-    let mut checkpoint = row::checkpoint_fields(&batch.checkpoint)?;
-    checkpoint.insert("id", row::checkpoint_id(log));
-    rows.push(checkpoint);
+    let marker = batch.marker.map(|marker| row::marker_row(log, marker, &batch.versions));
+    let marker = marker.transpose()?;
 
     // To insert a note is to find out whether it is there; of the others it is asked.
     let absent = batch.absent.iter().filter(|id| !inserted.contains(id));
@@ -117,6 +113,8 @@ fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transact
         inserts: !created.is_empty(),
         removes: !removed.is_empty(),
         releases: !released.is_empty(),
+        upserts: !rows.is_empty(),
+        marks: marker.is_some(),
         forgets: old_horizon < new_horizon,
     };
     let mut variables = Object::new();
@@ -128,6 +126,8 @@ fn transaction_of(batch: &Batch, is_new: fn(Version) -> bool) -> Result<Transact
     variables.insert("created", created);
     variables.insert("removed", removed);
     variables.insert("rows", rows);
+    variables.insert("marker", marker.map_or(Value::None, Value::Object));
+    variables.insert("new", row::checkpoint_fields(&batch.checkpoint)?);
     variables.insert("log", log.to_string());
     variables.insert("old_horizon", row::integer(old_horizon.get())?);
     variables.insert("new_horizon", row::integer(new_horizon.get())?);

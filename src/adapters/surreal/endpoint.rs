@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use crate::ports::StoreError;
 
+/// When an embedded engine syncs, unless told otherwise. The command log has every
+/// write that the database may lose, and posts it again at the next start, so a sync
+/// of each commit would only make each of them wait for the disk twice.
+const SYNC: &str = "1s";
+
 /// A database, embedded or on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -73,7 +78,7 @@ fn folder(rest: &str) -> Result<Endpoint, StoreError> {
     if path.starts_with('~') {
         return Err(refused("write the path of the home folder instead of ~"));
     }
-    let mut sync = "every".to_owned();
+    let mut sync = SYNC.to_owned();
     for option in options.split('&').filter(|option| !option.is_empty()) {
         match option.split_once('=') {
             Some(("sync", value)) if is_sync_mode(value) => sync = value.to_owned(),
@@ -111,7 +116,8 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::default_sync("surrealkv:///data/db", "surrealkv:///data/db?sync=every")]
+    #[case::default_sync("surrealkv:///data/db", "surrealkv:///data/db?sync=1s")]
+    #[case::sync_every("surrealkv:///data/db?sync=every", "surrealkv:///data/db?sync=every")]
     #[case::sync_never("surrealkv:///data/db?sync=never", "surrealkv:///data/db?sync=never")]
     #[case::interval("surrealkv:///data/db?sync=200ms", "surrealkv:///data/db?sync=200ms")]
     #[case::memory("mem://", "mem://")]

@@ -19,8 +19,8 @@
 //!
 //! # Parts
 //!
-//! `endpoint` and `engine` say how a client is obtained, `folder` whether the
-//! database folder was left cleanly. Everything else is about any client:
+//! `endpoint` and `engine` say how a client is obtained and when an embedded engine
+//! syncs, `folder` whether the database folder was left cleanly. Everything else is about any client:
 //! `statements` holds the query texts, `row` turns records into domain values
 //! and back, `read`, `list`, `commit`, `rebuild` and `migrate` run the statements,
 //! `transaction` those that must not be broken off, and `error` is the only

@@ -9,8 +9,8 @@ use super::VersionPolicy;
 /// How to reach and use the database.
 #[derive(Clone, Debug)]
 pub struct SurrealOptions {
-    /// Setting `DB_ENDPOINT`: `surrealkv://PATH`, with `?sync=every` (default),
-    /// `?sync=never` or an interval such as `?sync=1s`; `mem://`; or a server,
+    /// Setting `DB_ENDPOINT`: `surrealkv://PATH`, with an interval such as `?sync=1s`
+    /// (default), `?sync=every` commit or `?sync=never`; `mem://`; or a server,
     /// `ws://HOST:PORT` or `wss://HOST:PORT`.
     pub endpoint: String,
     /// Setting `DB_NAMESPACE`. Default: `daybook`.

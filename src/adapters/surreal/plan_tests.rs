@@ -78,8 +78,7 @@ async fn records_are_looked_up_by_id() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deletions_behind_the_horizon_are_found_by_index() {
     let store = connected().await;
-    let parts =
-        Parts { guards: false, inserts: false, removes: false, releases: false, forgets: true };
+    let parts = Parts { forgets: true, ..Parts::default() };
     let text = statements::batch(parts);
     let start = text.find("SELECT VALUE id FROM deletion").unwrap();
     let length = text[start..].find(')').unwrap();

@@ -15,8 +15,9 @@ pub(super) const SELECT_RANGE: &str = "SELECT * FROM $range LIMIT $limit";
 /// nothing for is left out. Here it begins, where the checkpoint is as expected.
 const BEGIN: &str = "
 BEGIN;
-LET $found = (SELECT applied, accepted_at, commits, horizon, rebuilt_at FROM ONLY $checkpoint);
-IF $found != $expected { THROW 'moved' };
+IF (SELECT applied, accepted_at, commits, horizon, rebuilt_at FROM ONLY $checkpoint) != $expected {
+    THROW 'moved'
+};
 ";
 
 /// The notes are as they were judged.
@@ -31,8 +32,10 @@ const REMOVE: &str = "DELETE $removed RETURN NONE;";
 
 const RELEASE: &str = "DELETE $released RETURN NONE;";
 
-/// What is there or not, the checkpoint always.
+/// What is there or not.
 const UPSERT: &str = "FOR $row IN $rows { UPSERT $row.id CONTENT $row RETURN NONE };";
+
+const MARK: &str = "UPSERT $marker.id CONTENT $marker RETURN NONE;";
 
 /// What the horizon passes.
 const FORGET: &str = "
@@ -42,28 +45,34 @@ LET $forgotten = (SELECT VALUE id FROM deletion
 DELETE $forgotten RETURN NONE;
 ";
 
-const COMMIT: &str = "COMMIT;";
+const COMMIT: &str = "
+UPSERT $checkpoint CONTENT $new RETURN NONE;
+COMMIT;
+";
 
 /// What a batch has something for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) guards: bool,
     pub(super) inserts: bool,
     pub(super) removes: bool,
     pub(super) releases: bool,
+    pub(super) upserts: bool,
+    pub(super) marks: bool,
     pub(super) forgets: bool,
 }
 
 /// The text of a batch.
 pub(super) fn batch(parts: Parts) -> String {
-    let Parts { guards, inserts, removes, releases, forgets } = parts;
+    let Parts { guards, inserts, removes, releases, upserts, marks, forgets } = parts;
     let parts = [
         (true, BEGIN),
         (guards, GUARD),
         (inserts, INSERT),
         (removes, REMOVE),
         (releases, RELEASE),
-        (true, UPSERT),
+        (upserts, UPSERT),
+        (marks, MARK),
         (forgets, FORGET),
         (true, COMMIT),
     ];
