@@ -20,11 +20,11 @@
 //! # Parts
 //!
 //! `endpoint` and `engine` say how a client is obtained and when an embedded engine
-//! syncs, `folder` whether the database folder was left cleanly. Everything else is about any client:
-//! `statements` holds the query texts, `row` turns records into domain values
-//! and back, `read`, `list`, `commit`, `rebuild` and `migrate` run the statements,
-//! `transaction` those that must not be broken off, and `error` is the only
-//! place that interprets what SurrealDB says.
+//! syncs, `folder` whether the database folder was left cleanly. Everything else is
+//! about any client: `statements` holds the query texts, `row` turns records into
+//! domain values and back, `read`, `list`, `commit`, `rebuild` and `migrate` run the
+//! statements, `transaction` those that must not be broken off, and `error` is the
+//! only place that interprets what SurrealDB says.
 //!
 //! # Measured traps
 //!
