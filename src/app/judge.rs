@@ -42,7 +42,7 @@ pub(super) fn made_by(entries: &[Entry]) -> Vec<NoteId> {
         let makes = matches!(entry.submission.command, Command::Create { .. });
         begun.entry(entry.note_id()).or_insert(makes);
     }
-    begun.into_iter().filter_map(|(id, makes)| makes.then(|| id.clone())).collect()
+    begun.into_iter().filter(|(_, makes)| *makes).map(|(id, _)| id.clone()).collect()
 }
 
 /// Judges commands in log order against the notes as the database has them.
