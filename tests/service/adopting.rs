@@ -3,24 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use daybook_rig::copy_folder;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::outages::until;
 use crate::program::{Service, daybook, json_of, run};
-
-/// Copies a folder with all that is in it.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else {
-            fs::copy(from, to).unwrap();
-        }
-    }
-}
 
 /// Runs `daybook log adopt` and returns its exit code and its answer.
 fn adopt(data_dir: &Path, options: &[&str]) -> (Option<i32>, Value) {
@@ -44,7 +32,7 @@ async fn an_older_copy_of_the_log_is_refused_and_adopted() {
     let first = service.create("one").await;
     service.create("two").await;
     service.stop();
-    copy(&log, &older);
+    copy_folder(&log, &older).unwrap();
     let service = Service::start(folder.path()).await;
     service.create("three").await;
     let path = format!("/v1/notes/{}", first["id"].as_str().unwrap());

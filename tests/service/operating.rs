@@ -5,11 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use daybook_rig::{Server, Storage};
+use daybook_rig::{Server, Storage, copy_folder};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::adopting::copy;
 use crate::outages::{against, post, until};
 use crate::parked::refuse;
 use crate::program::{Service, daybook, json_of, run};
@@ -77,7 +76,7 @@ async fn commands_for_parted_copies() {
     let folder = stopped().await;
     let data = folder.path().join("data");
     let older = folder.path().join("older");
-    copy(&data.join("log"), &older);
+    copy_folder(&data.join("log"), &older).unwrap();
     let service = Service::start(&data).await;
     service.create("four").await;
     service.stop();

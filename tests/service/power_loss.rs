@@ -5,10 +5,10 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use daybook_rig::copy_folder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::adopting::copy;
 use crate::outages::until;
 use crate::program::{Service, json_of};
 
@@ -81,7 +81,7 @@ async fn what_the_database_had_not_synced_comes_back_from_the_log() {
 
     for (lost, damage) in DAMAGES {
         let after = folder.path().join("after");
-        copy(&before, &after);
+        copy_folder(&before, &after).unwrap();
         let segment = OpenOptions::new().write(true).open(segment(&after)).unwrap();
         damage(&segment, segment.metadata().unwrap().len());
         drop(segment);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::DateTime;
+use daybook_rig::copy_folder;
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -119,18 +120,6 @@ async fn rebuilding_keeps_every_list_right(#[case] durable: bool) {
     assert_lists(&store, &["c", "b", "a"], &["a", "c", "b"]).await;
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
 /// The only segment of the write-ahead log.
 fn segment(database: &Path) -> PathBuf {
     let segments = std::fs::read_dir(database.join("wal")).unwrap();
@@ -158,7 +147,7 @@ async fn lose_the_second_batch(parent: &Path) -> PathBuf {
     let end = length(&before);
     put(&store, 3, &[note("a", 3, 5), note("c", 2, 6)]).await;
     assert!(start < end && end < length(&before) && length(&before) < 32 * 1024);
-    copy(&before, &after);
+    copy_folder(&before, &after).unwrap();
     let mut log = std::fs::read(segment(&after)).unwrap();
     log.drain(start..end);
     std::fs::write(segment(&after), log).unwrap();
@@ -189,7 +178,7 @@ async fn a_lost_batch_leaves_no_trace_in_the_lists() {
     assert_lists(&store, &["c", "b", "a"], &["c", "a", "b"]).await;
     // A crash does not undo it, and does not make it forget the suspicion.
     let crashed = parent.path().join("crashed");
-    copy(&damaged, &crashed);
+    copy_folder(&damaged, &crashed).unwrap();
     let next = SurrealStore::new(database(&crashed)).unwrap();
     assert_eq!(next.connect().await.unwrap(), Continuity::Suspect);
     assert_indexes_are_used(&next).await;
@@ -210,7 +199,7 @@ async fn a_rebuild_that_is_broken_off_can_be_repeated() {
         let _ = tokio::time::timeout(some_time, store.rebuild_indexes()).await;
         // As the next process finds it after a kill at this moment.
         let killed = parent.path().join(format!("killed-{millis}"));
-        copy(&path, &killed);
+        copy_folder(&path, &killed).unwrap();
         let next = connected(database(&killed)).await;
         assert_lists(&next, &listed, &listed).await;
         next.rebuild_indexes().await.unwrap();

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "certificates")]
 mod certificate;
+mod folder;
 mod program;
 mod proxy;
 mod server;
@@ -11,6 +12,7 @@ mod signals;
 
 #[cfg(feature = "certificates")]
 pub use certificate::Authority;
+pub use folder::copy_folder;
 pub use program::server_program;
 pub use proxy::{Mode, Proxy};
 pub use server::{Server, Storage};
